@@ -26,8 +26,8 @@ async function answerHelp(output: Output, name: string | undefined, words: strin
 }
 
 /**
- * The scheduler and the listener, which run as jobs: not in any help. Only they load the files of
- * services/.
+ * The scheduler, the listener and the service of a target, which run as jobs: not in any help. Only they load the
+ * files of services/.
  */
 async function runService([serves, path, host, port]: string[]): Promise<number> {
   rememberProgram(__filename);
@@ -38,6 +38,11 @@ async function runService([serves, path, host, port]: string[]): Promise<number>
     const { serveSchedules } =
       require('../services/scheduler/scheduler.ts') as typeof import('../services/scheduler/scheduler.ts');
     return serveSchedules(home.value);
+  }
+  if (serves === '--target') {
+    const { serveTarget } =
+      require('../services/target/serve-target.ts') as typeof import('../services/target/serve-target.ts');
+    return serveTarget(home.value, host!);
   }
   const { serveTriggers } =
     require('../services/listener/listener.ts') as typeof import('../services/listener/listener.ts');
@@ -56,7 +61,7 @@ function completeWords(words: string[]): number {
 /** The exit code of a call without a verb; undefined: the first word is a verb. */
 export async function answerGeneral(name: string | undefined, words: string[]): Promise<number | undefined> {
   // as the first word: `bgjob help --schedules` is no service
-  if (/^--(schedules|triggers)$/.test(process.argv[2] ?? '')) return runService(process.argv.slice(2));
+  if (/^--(schedules|triggers|target)$/.test(process.argv[2] ?? '')) return runService(process.argv.slice(2));
   if (name === 'completion' && words[0] === 'words') return completeWords(words.slice(1));
   if (VERBS.some((verb) => verb.name === name)) return undefined;
   const output = new Output(process.env, words.includes('--json'));

@@ -6,7 +6,7 @@ import { sleep, systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { readText } from '../base/fs/read-record.ts';
 import { recoverQueues } from '../engine/automation/recovery.ts';
-import { openServiceFifo, type ServiceJob, startService } from '../engine/automation/service-jobs.ts';
+import { openServiceFifo, type ServiceJob, startService } from '../engine/launch/service-launch.ts';
 import { observe } from '../engine/observe/observe.ts';
 import { isProgramReplaced, missingPart } from '../engine/os/own-program.ts';
 import { claimInstance } from '../engine/os/process-lock.ts';
@@ -23,16 +23,21 @@ const SHORT_MS = 50;
 
 export class WakeFifo {
   private socket: Socket | undefined;
+  private end = (): void => {};
   constructor(
     private readonly home: Home,
     private readonly path: string,
+    /** Called at each wake-up, also while no one waits. */
+    private readonly onWake: () => void = () => {},
   ) {}
 
   /** From now on other processes find this service. Throws system errors. */
   async open(): Promise<void> {
+    if (this.socket) return;
     const fd = await openServiceFifo(this.home, this.path);
     this.socket = new Socket({ fd, readable: true, writable: false });
     this.socket.on('error', () => {});
+    this.socket.on('data', this.onWake);
     this.socket.resume();
   }
 
@@ -41,8 +46,14 @@ export class WakeFifo {
     const over = new AbortController();
     const end = () => over.abort();
     this.socket!.once('data', end);
+    this.end = end;
     await sleep(Math.max(0, Math.min(ms, POLL_MS)), over.signal);
-    this.socket!.off('data', end);
+    this.socket?.off('data', end);
+  }
+
+  /** Ends a wait of this process. */
+  wake(): void {
+    this.end();
   }
 
   /** From now on other processes start another service. Their earlier changes are on disk. */

@@ -6,7 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import { errnoOf, ignoreSystemError } from '../../base/result.ts';
 import { sourceStack } from '../../base/source-stack.ts';
-import { isInThisNamespace } from '../../engine/queue/confinement.ts';
+import { isInThisNamespace } from '../../engine/launch/confinement.ts';
 import { type Address, listTriggers, readTrigger, type Trigger } from '../../job/automation/trigger.ts';
 import type { Home } from '../../job/home/home.ts';
 import { foundValue } from '../../job/home/records.ts';

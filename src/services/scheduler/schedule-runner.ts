@@ -3,8 +3,8 @@ import { systemClock } from '../../base/clock.ts';
 import { describeThrown, errnoOf } from '../../base/result.ts';
 import { eventOfClaim, type Times, timesMadeUpFor } from '../../engine/automation/claimed-jobs.ts';
 import { liveJobs, startFrom } from '../../engine/automation/start-once.ts';
+import { isInThisNamespace } from '../../engine/launch/confinement.ts';
 import { missingPart } from '../../engine/os/own-program.ts';
-import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { dueBetween, LATE_MS } from '../../job/automation/due.ts';
 import { readSchedule, type Schedule } from '../../job/automation/schedule.ts';
 import {

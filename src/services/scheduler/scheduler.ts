@@ -7,7 +7,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { schedulerOf } from '../../engine/automation/service-jobs.ts';
-import { thisNamespaceKey } from '../../engine/queue/confinement.ts';
+import { thisNamespaceKey } from '../../engine/launch/confinement.ts';
 import { listSchedules, readSchedule } from '../../job/automation/schedule.ts';
 import { EXIT } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';

@@ -1,0 +1,373 @@
+/**
+ * The service of a target: one process here for all jobs there. It admits those that wait, sends them, copies
+ * their output, stops them on request, and records their ends. Killed at any instant it loses nothing: a job that
+ * was sent has a durable state, the far side refuses a second start, and the next service goes on where the
+ * records say. It ends when no job of its target waits or runs.
+ */
+import { setMaxListeners } from 'node:events';
+import { closeSync } from 'node:fs';
+import { systemClock } from '../../base/clock.ts';
+import { removeQuietly } from '../../base/fs/atomic-write.ts';
+import { describeThrown, errnoOf, ignoreSystemError } from '../../base/result.ts';
+import { lockAlive } from '../../engine/launch/alive-fifo.ts';
+import { targetServiceOf } from '../../engine/launch/target-service.ts';
+import { isProgramReplaced, missingPart } from '../../engine/os/own-program.ts';
+import { identify } from '../../engine/os/process-identity.ts';
+import { type Admitted, attendQueue } from '../../engine/queue/admission.ts';
+import { type Engine, type FarStream, TargetError } from '../../engine/targets/engine.ts';
+import { engineOf, uidOf } from '../../engine/targets/engine-of.ts';
+import { EXIT } from '../../job/failure.ts';
+import { AnchoredHome } from '../../job/home/anchored-home.ts';
+import type { Home } from '../../job/home/home.ts';
+import { claimOwner, foundValue, highestGeneration, isCopied, readState } from '../../job/home/records.ts';
+import {
+  forgetTargetDone,
+  listTargetDone,
+  listTargetJobs,
+  readTarget,
+  writeSilence,
+} from '../../job/home/target-records.ts';
+import { unknownNeeds } from '../../job/needs.ts';
+import { NO_QUEUE } from '../../job/queue/queue-order.ts';
+import type { JobId } from '../../job/spec.ts';
+import type { Target } from '../../job/target.ts';
+import { isWanted, RESTART, startSuccessor, WakeFifo, waitForClaim } from '../service.ts';
+import { logLine } from '../service-log.ts';
+import { Connection } from './connection.ts';
+import { farJobOf } from './far-job.ts';
+import { cannotRead, lostThere, notReached, notStarted } from './reasons.ts';
+import { isOnTarget, RemoteJob } from './remote-job.ts';
+import { WaitingJobs } from './waiting-jobs.ts';
+
+/** How long a connection stays open for the next job, milliseconds: a login takes ten times as long as a job. */
+const LINGER_MS = 30_000;
+/** How often the far side is asked for jobs whose shim may be gone, milliseconds. */
+const LOOK_MS = 30_000;
+/** How long the shim there may take to start a job, milliseconds. */
+const STARTING_MS = 200;
+/** A copy that could not be written is tried again after this time, milliseconds. */
+const WRITE_AGAIN_MS = 2000;
+
+class TargetService {
+  private readonly jobs = new Map<JobId, RemoteJob>();
+  /** The same jobs by what the far side calls them. */
+  private readonly byUid = new Map<string, RemoteJob>();
+  private readonly waiting: WaitingJobs;
+  private readonly engine: Engine;
+  private readonly connection: Connection;
+  private readonly fifo: WakeFifo;
+  private readonly sending = new Set<JobId>();
+  private lookedAt = Number.NEGATIVE_INFINITY;
+  private idleSince = systemClock.monotonic();
+  private hasCleaned = false;
+  private isWoken = false;
+
+  constructor(
+    private readonly home: AnchoredHome,
+    private readonly key: string,
+    private readonly target: Target,
+  ) {
+    this.engine = engineOf(home, target);
+    this.fifo = new WakeFifo(home, targetServiceOf(home, target).fifo, () => this.wake());
+    this.waiting = new WaitingJobs(home, key, target, this.jobs, () => this.wake());
+    this.connection = new Connection(
+      home,
+      key,
+      this.engine,
+      {
+        bytes: (uid, stream, offset, bytes) => this.copy(uid, stream, offset, bytes),
+        gap: () => {},
+        ended: (uid, end) => {
+          // of a stopped job it comes when nothing of it is left
+          this.byUid.get(uid)?.ended(end);
+          this.wake();
+        },
+      },
+      () => this.wake(),
+    );
+  }
+
+  private wake(): void {
+    this.isWoken = true;
+    this.fifo.wake();
+  }
+
+  /** Returns whether the program was replaced: then its new version goes on from the records. */
+  async run(): Promise<boolean> {
+    await this.fifo.open();
+    this.adoptAll();
+    let isReplaced = false;
+    while (isWanted(this.home)) {
+      isReplaced = isProgramReplaced() && missingPart() === undefined;
+      if (isReplaced) break;
+      this.isWoken = false;
+      const next = await this.step();
+      if (next === null) {
+        // a process that adds a job from now on starts another service; what came before is read once more
+        this.fifo.close();
+        if ((await this.step()) === null) break;
+        await this.fifo.open();
+        continue;
+      }
+      if (!this.isWoken) await this.fifo.wait(next);
+    }
+    this.waiting.close();
+    this.fifo.close();
+    this.connection.close();
+    return isReplaced;
+  }
+
+  /** Everything that can be done now. Returns after how long to try again; null: nothing is left to do. */
+  private async step(): Promise<number | null> {
+    let next = await this.waiting.admit((admitted) => this.take(admitted));
+    for (const job of [...this.jobs.values()]) {
+      job.readRequests();
+      if (job.isOver) await this.forget(job);
+    }
+    if (this.jobs.size > 0) {
+      if (this.connection.following) this.exchange();
+      else this.reach();
+    }
+    for (const job of [...this.jobs.values()]) if (job.isOver) await this.forget(job);
+    if (this.jobs.size > 0 || this.waiting.count > 0) {
+      this.idleSince = systemClock.monotonic();
+      return Math.min(next, LOOK_MS);
+    }
+    await this.clean();
+    next = LINGER_MS - (systemClock.monotonic() - this.idleSince);
+    // without a connection there is nothing to keep
+    return next > 0 && this.connection.following ? next : null;
+  }
+
+  // ---- jobs that wait --------------------------------------------------------------------------------------
+
+  /** Goes on with the jobs of a service that ended before them. */
+  private adoptAll(): void {
+    for (const id of listTargetJobs(this.home, this.key)) {
+      const spec = this.waiting.specOf(id);
+      const job = this.home.job(id);
+      const state = spec && foundValue(readState(job));
+      if (!spec || !state || isCopied(job) || ['queued', 'ended'].includes(state.status.phase)) continue;
+      try {
+        const aliveFd = lockAlive(job);
+        const owner = { generation: highestGeneration(job) + 1, identity: identify(process.pid)! };
+        if (!claimOwner(job, owner)) continue;
+        this.add(new RemoteJob(this.home, spec, owner, aliveFd, true));
+      } catch (thrown) {
+        logLine(`job ${id}: ${errnoOf(thrown)}`);
+      }
+    }
+  }
+
+  private add(job: RemoteJob): void {
+    this.jobs.set(job.spec.id, job);
+    this.byUid.set(job.uid, job);
+  }
+
+  /** Becomes the owner of an admitted job, whose FIFO this process has open. */
+  private take({ spec, aliveFd, generation }: Admitted): boolean {
+    const job = this.home.job(spec.id);
+    const owner = { generation, identity: identify(process.pid)! };
+    if (!isOnTarget(spec, this.key) || unknownNeeds(spec).length > 0 || !claimOwner(job, owner)) {
+      closeSync(aliveFd);
+      return false;
+    }
+    this.add(new RemoteJob(this.home, spec, owner, aliveFd, false));
+    return true;
+  }
+
+  // ---- jobs there ------------------------------------------------------------------------------------------
+
+  /** Connects if a job is to be sent, or another try is due. A request is read meanwhile. */
+  private reach(): void {
+    const isUnsent = [...this.jobs.values()].some((job) => !job.mayRunThere);
+    if (!isUnsent && !this.connection.isDue) return;
+    void this.connection.open().then((isThere) => {
+      if (!isThere) this.failUnsent();
+      this.wake();
+    });
+  }
+
+  /** The target is not reached: a job that was never sent fails, any other stays as it is. */
+  private failUnsent(): void {
+    const { error } = this.connection;
+    if (error)
+      for (const job of this.jobs.values())
+        if (job.status.phase === 'starting' && !job.mayRunThere) job.failed(notReached(this.target, error));
+  }
+
+  /** Sends what is to be sent. None of it waits for another. */
+  private exchange(): void {
+    const { following } = this.connection;
+    if (this.watchedBy !== following) {
+      this.watchedBy = following;
+      this.lookedAt = Number.NEGATIVE_INFINITY;
+      this.watch([...this.jobs.values()].filter(({ mayRunThere }) => mayRunThere));
+    }
+    for (const job of this.jobs.values()) {
+      if (job.status.phase === 'starting') this.once(this.sending, job, () => this.send(job));
+      const stop = job.wanted;
+      if (stop) this.once(this.sending, job, () => this.stop(job));
+    }
+    if (systemClock.monotonic() - this.lookedAt >= LOOK_MS) {
+      this.lookedAt = systemClock.monotonic();
+      void this.guard(() => this.look());
+      void this.clean();
+    }
+  }
+
+  private watchedBy: unknown;
+
+  private watch(jobs: RemoteJob[]): void {
+    if (jobs.length > 0)
+      this.connection.following?.watch(jobs.map(({ uid, log }) => ({ uid, ...log.missing })));
+  }
+
+  private once(running: Set<JobId>, job: RemoteJob, act: () => Promise<void>): void {
+    const { id } = job.spec;
+    if (running.has(id)) return;
+    running.add(id);
+    void this.guard(act).finally(() => {
+      running.delete(id);
+      this.wake();
+    });
+  }
+
+  /** A target that does not answer changes no state. */
+  private async guard(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (thrown) {
+      if (!(thrown instanceof TargetError)) throw thrown;
+      this.connection.lost(thrown);
+    }
+  }
+
+  private async send(job: RemoteJob): Promise<void> {
+    let far: ReturnType<typeof farJobOf>;
+    try {
+      far = farJobOf(this.home, job.spec, job.attempt);
+    } catch (thrown) {
+      ignoreSystemError(thrown);
+      job.failed(cannotRead(errnoOf(thrown)));
+      return;
+    }
+    job.mayRunThere = true;
+    const sent = await this.engine.submit(far);
+    if (sent.kind === 'maybe') throw sent.error;
+    if (sent.kind === 'refused') job.failed(notStarted(this.target, sent));
+    else {
+      if (sent.kind === 'accepted') job.started(0);
+      else {
+        // its shim may be about to start it
+        await systemClock.sleep(STARTING_MS);
+        this.lookedAt = Number.NEGATIVE_INFINITY;
+      }
+      this.watch([job]);
+      job.readRequests();
+    }
+  }
+
+  private async stop(job: RemoteJob): Promise<void> {
+    const stop = job.wanted;
+    if (!stop) return;
+    const { signal, graceMs } = stop;
+    const { signalled } = await this.engine.stop(job.uid, signal.slice(3), graceMs);
+    job.asked = { signal, graceMs };
+    job.signalled(signalled);
+  }
+
+  /** One call for all: which of them run there, or never will. Ends come with their output. */
+  private async look(): Promise<void> {
+    const jobs = [...this.jobs.values()].filter(({ mayRunThere }) => mayRunThere);
+    if (jobs.length === 0) return;
+    const states = await this.engine.look(jobs.map(({ uid }) => ({ uid, nativeId: uid })));
+    for (const job of jobs) {
+      const state = states.get(job.uid);
+      const isStarting = job.status.phase === 'starting';
+      if (job.isOver || !state) continue;
+      if (state.kind === 'running' && isStarting) job.started(state.ranMs);
+      else if (state.kind === 'lost') job.lost(lostThere(this.target, state.why));
+      // the next exchange sends it again
+      else if (state.kind === 'absent' && !isStarting) job.lost(lostThere(this.target, 'absent'));
+      job.readRequests();
+    }
+    this.wake();
+  }
+
+  private copy(uid: string, stream: FarStream, offset: number, bytes: Buffer): void {
+    const job = this.byUid.get(uid);
+    if (!job || job.isOver) return;
+    try {
+      job.log.write(stream, offset, bytes);
+    } catch (thrown) {
+      ignoreSystemError(thrown);
+      // a full disk, mostly: its end comes after its output, which comes again
+      this.connection.following?.drop([uid]);
+      setTimeout(() => job.isOver || this.watch([job]), WRITE_AGAIN_MS);
+    }
+  }
+
+  // ---- jobs that ended -------------------------------------------------------------------------------------
+
+  private async forget(job: RemoteJob): Promise<void> {
+    const { id, placement } = job.spec;
+    if (this.jobs.get(id) !== job) return;
+    this.jobs.delete(id);
+    this.waiting.forget(id);
+    for (const [uid, one] of this.byUid)
+      if (one === job) {
+        this.byUid.delete(uid);
+        this.connection.following?.drop([uid]);
+      }
+    this.hasCleaned = false;
+    // local jobs of the queue may have waited for its slot
+    if (placement.queue !== NO_QUEUE) await attendQueue(this.home, placement.queue);
+  }
+
+  /** Removes what ended jobs have left there. What cannot be removed now is tried by the next service. */
+  private async clean(): Promise<void> {
+    if (this.hasCleaned) return;
+    this.hasCleaned = true;
+    const done = listTargetDone(this.home, this.key);
+    if (done.length === 0) return;
+    await this.guard(async () => {
+      if (!(await this.connection.open())) return;
+      const uids = new Map(
+        done.map((one) => [
+          one,
+          Array.from({ length: one.attempts }, (_, n) => uidOf(this.home, one.id, n + 1)),
+        ]),
+      );
+      const left = new Set(await this.engine.remove([...uids.values()].flat()));
+      for (const [one, own] of uids)
+        if (!own.some((uid) => left.has(uid))) forgetTargetDone(this.home, this.key, one);
+    });
+  }
+}
+
+/** Until no job of the target waits or runs. Returns the exit code. */
+export async function serveTarget(opened: Home, key: string): Promise<number> {
+  const record = readTarget(opened, key);
+  if (!record) return EXIT.bgjob;
+  process.title = 'bgjob[target]';
+  // one listener per awaited job
+  setMaxListeners(0);
+  const home = new AnchoredHome(opened);
+  const claim = await waitForClaim(home, home.target(key).dir, 'service');
+  if (claim === undefined) return EXIT.ok;
+  logLine(`serves ${record.target.name}`);
+  try {
+    // a process that added a job while the last service ended may have found it still running
+    do if (await new TargetService(home, key, record.target).run()) return RESTART;
+    while (isWanted(home) && listTargetJobs(home, key).length > 0);
+  } catch (thrown) {
+    logLine(`unexpected error: ${describeThrown(thrown)}`);
+    throw thrown;
+  } finally {
+    writeSilence(home, key, null);
+    removeQuietly(claim);
+  }
+  await startSuccessor(home, targetServiceOf(home, record.target));
+  return EXIT.ok;
+}
