@@ -20,6 +20,7 @@ import { show } from './commands/show.ts';
 import { skill } from './commands/skill.ts';
 import { status } from './commands/status.ts';
 import { tail } from './commands/tail.ts';
+import { targets } from './commands/targets.ts';
 import { trigger } from './commands/trigger.ts';
 import { wait } from './commands/wait.ts';
 import { watch } from './commands/watch.ts';
@@ -42,6 +43,7 @@ export const VERBS: readonly Verb[] = [
   move,
   cron,
   trigger,
+  targets,
   boot,
   gc,
   skill,

@@ -19,7 +19,7 @@ import {
   scheduleAdded,
   zoneUnreadText,
 } from '../messages/automation.ts';
-import { everyWithoutUnit } from '../messages/schedules.ts';
+import { everyWithoutUnit, keyWithoutPassphrase } from '../messages/schedules.ts';
 import { notOneOf } from '../messages/usage.ts';
 import { printWarning } from '../messages/warnings.ts';
 import { pipefailNotes } from '../shell/pipes.ts';
@@ -138,6 +138,7 @@ export async function addSchedule(
   if (later.length > 0) output.note(laterTimesText(later.map((at) => timeText(at, zone.value, false))));
   noteLink(output, draft.cwd);
   for (const note of pipefailNotes(schedule.draft, !options['no-pipefail'])) output.note(note);
+  if (draft.target) output.note(keyWithoutPassphrase(draft.target));
   output.note(bootNote(context));
   return ok(SUCCESS);
 }

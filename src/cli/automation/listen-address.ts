@@ -1,8 +1,9 @@
 /** `--listen`: the address of a listener, parsed and chosen; a taken port is refused with its owner. */
 import { findPort, readPortOwner, waitUntilFree } from '../../engine/automation/listener-status.ts';
-import { isServed, listenerOf } from '../../engine/automation/service-jobs.ts';
+import { listenerOf } from '../../engine/automation/service-jobs.ts';
+import { isInThisNamespace } from '../../engine/launch/confinement.ts';
+import { isServed } from '../../engine/launch/service-launch.ts';
 import { portTaken } from '../../engine/observe/port-owner.ts';
-import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import {
   type Address,
   hostText,

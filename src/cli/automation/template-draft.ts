@@ -1,10 +1,10 @@
 /** The job template of `cron add` and `trigger add`: its jobs start later, in an environment chosen now. */
 import { basename } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
+import { thisAdded } from '../../engine/launch/confinement.ts';
 import { jobEnvironment } from '../../engine/launch/environment.ts';
 import { moveDraft } from '../../engine/launch/moved-draft.ts';
 import { requireTools } from '../../engine/launch/required-tools.ts';
-import { thisAdded } from '../../engine/queue/confinement.ts';
 import type { JobTemplate } from '../../job/automation/template-records.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { isName } from '../../job/home/project.ts';
@@ -26,6 +26,7 @@ export const TEMPLATE_OPTIONS = {
     text: 'variables of this call to pass to its jobs, in addition to PATH, HOME, LANG, SHELL',
   },
   queue: { ...DRAFT_OPTIONS.queue, group: 'Its jobs' },
+  on: DRAFT_OPTIONS.on,
   cwd: { kind: cwd.kind, short: cwd.short, value: cwd.value, text: 'run its jobs in DIR' },
   env,
   'env-file': DRAFT_OPTIONS['env-file'],
@@ -139,14 +140,15 @@ export function parseTemplate(
     // here, because a restart uses these, too; TZ of --pass-env is meant for the job alone
     ...(timezone === null || 'TZ' in chosen ? [] : [`TZ=${timezone}`]),
     ...draft.env,
-    ...(draft.env.some((one) => one.startsWith('PWD=')) ? [] : [`PWD=${draft.cwd}`]),
+    ...(draft.target || draft.env.some((one) => one.startsWith('PWD=')) ? [] : [`PWD=${draft.cwd}`]),
   ];
   const { environment, changedVariables } = jobEnvironment(chosen, { ...draft, env }, undefined, true);
   const template: JobTemplate = {
     v: 1,
     name: options.name ?? nameFrom(words, isTaken),
-    draft: { ...draft, env, changedVariables },
-    needs: [],
+    draft: { ...draft, env, changedVariables, placement: null },
+    // an older scheduler would start its jobs on this machine
+    needs: draft.target ? ['target'] : [],
     queue: options.queue,
     environment,
     ...thisAdded(),

@@ -1,8 +1,9 @@
 /** `trigger ls`: triggers as rows of a table, and as objects. */
 import { readPortOwner } from '../../engine/automation/listener-status.ts';
-import { isServed, listenerOf, rejectionsOf } from '../../engine/automation/service-jobs.ts';
+import { listenerOf, rejectionsOf } from '../../engine/automation/service-jobs.ts';
+import { isInThisNamespace } from '../../engine/launch/confinement.ts';
+import { isServed } from '../../engine/launch/service-launch.ts';
 import { listenerText } from '../../engine/observe/port-owner.ts';
-import { isInThisNamespace } from '../../engine/queue/confinement.ts';
 import { readRejections } from '../../job/automation/rejections.ts';
 import { readEvents } from '../../job/automation/template-records.ts';
 import { listTriggers, readTrigger, type Trigger, urlOf } from '../../job/automation/trigger.ts';

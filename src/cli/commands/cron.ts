@@ -3,7 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import { attempt } from '../../base/fs/atomic-write.ts';
 import { ensureServed, schedulerOf, wakeServices } from '../../engine/automation/service-jobs.ts';
 import { liveJobs, startFrom } from '../../engine/automation/start-once.ts';
-import { isInThisNamespace } from '../../engine/queue/confinement.ts';
+import { isInThisNamespace } from '../../engine/launch/confinement.ts';
 import { countBetween } from '../../job/automation/due.ts';
 import { listSchedules, readSchedule, type Schedule } from '../../job/automation/schedule.ts';
 import {

@@ -2,7 +2,7 @@
 import { parseDuration } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { observe } from '../../engine/observe/observe.ts';
-import { attendQueue } from '../../engine/queue/admission.ts';
+import { attendAdded } from '../../engine/queue/admission.ts';
 import { type Failure, fail, ok } from '../../job/failure.ts';
 import { jobNameOf } from '../../job/home/name-claims.ts';
 import { type JobId, NOTIFY_WHENS } from '../../job/spec.ts';
@@ -147,7 +147,7 @@ export const run = verb({
     if (!started.ok) return started;
     const { id, reused, replaced } = started.value;
     const { placement } = draft.value;
-    if (placement) await attendQueue(home, placement.queue);
+    if (placement) await attendAdded(home, id, placement.queue);
     const logPath = home.job(id).log;
     const { name } = options;
     const found = reused ? observe(home, id) : undefined;

@@ -12,6 +12,7 @@ import type { Context } from '../command/context.ts';
 import { judgeable, select } from '../jobs/select.ts';
 import { newlineOfNothing, noText, READING_TEXT, sentResult, tooMuchText } from '../messages/control.ts';
 import { jobLabel } from '../messages/job-text.ts';
+import { refuseThere } from '../targets/on-option.ts';
 
 /** How long the call waits for a job that does not read, or starts, milliseconds. */
 const GIVE_UP_MS = 2000;
@@ -79,6 +80,8 @@ export const send = verb({
     const judged = judgeable(given);
     if (!judged.ok) return judged;
     const view = judged.value;
+    const fits = refuseThere(view, 'send');
+    if (!fits.ok) return fits;
     if (view.kind === 'ended')
       return fail({
         ...{ code: 'not-sent', id: view.id, why: 'ended', lines: 0, bytes: 0, halfBytes: 0 },

@@ -24,6 +24,7 @@ import { stderrOf } from '../jobs/stderr-log.ts';
 import {
   commandLine,
   type Extras,
+  failedHint,
   jobLabel,
   jobObject,
   reasonOf,
@@ -31,6 +32,7 @@ import {
   tookMs,
 } from '../messages/job-text.ts';
 import { directoryText, logText, NO_PIPEFAIL, NOT_KNOWN, startedText, stdinText } from '../messages/lists.ts';
+import { targetText } from '../messages/targets.ts';
 import { variableTexts } from '../messages/warnings.ts';
 import { markReported } from '../output/mark-reported.ts';
 import { statePainter } from '../output/state-style.ts';
@@ -97,12 +99,18 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
     ['job', jobLabel(view)],
     ['state', stateText(view, extras.leftovers)],
     ['because', reason && safe(reason)],
-    ['hint', lostHint(home, [view])],
+    ['hint', lostHint(home, [view]) ?? failedHint(view)],
     ...queueRows(view, home, extras),
+    ['on', spec?.target && targetText(spec.target)],
     ['command', commandLine(view, 2000)],
     ['shell', spec && losesPipefail(spec) && NO_PIPEFAIL],
     ['stdin', spec && stdinText(spec, view.kind === 'live')],
-    ['cwd', spec && directoryText(spec, spec.cwdLink === null ? undefined : directoryNow(spec.cwdLink))],
+    [
+      'cwd',
+      spec &&
+        !spec.target &&
+        directoryText(spec, spec.cwdLink === null ? undefined : directoryNow(spec.cwdLink)),
+    ],
     ['project', spec && spec.project !== spec.cwd && safe(spec.project)],
     ...(spec ? variableTexts(spec.changedVariables) : []).map((text): DetailRow => ['variables', safe(text)]),
     ['tags', spec && spec.tags.length > 0 && spec.tags.map(safe).join(' ')],

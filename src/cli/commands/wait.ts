@@ -5,6 +5,7 @@ import { type Input, verb } from '../command/command.ts';
 import { parseSessionOption, SESSION_OPTION } from '../command/session-option.ts';
 import { referenceTo } from '../jobs/select.ts';
 import { selfWaitHint, waitRefusal } from '../messages/wait.ts';
+import { refuseThere } from '../targets/on-option.ts';
 import { Deadline, deadlineOf } from '../wait/deadline.ts';
 import { CONDITION_OPTIONS, parseConditions } from '../wait/parse-conditions.ts';
 import { checkAsked, selectJobs } from '../wait/selection.ts';
@@ -117,6 +118,10 @@ export const wait = verb({
     if (conditions.value) {
       if (selected.value.named.length !== 1 || views.length > 1 || asked.all || any || failFast)
         return fail(waitRefusal.conditions());
+      for (const option of ['until-port', 'until-url'] as const) {
+        const fits = options[option].length > 0 ? refuseThere(views[0]!, `--${option}`) : ok(undefined);
+        if (!fits.ok) return fits;
+      }
       noteSelfWait(output, home, views);
       const typed = referenceTo(views[0]!, words[0]!);
       const until = new Deadline(deadline.value);

@@ -9,6 +9,7 @@ import { observe } from '../../engine/observe/observe.ts';
 import { type Here, liveHere } from '../../engine/observe/resolve.ts';
 import { listSchedules } from '../../job/automation/schedule.ts';
 import { listTemplates } from '../../job/automation/template-records.ts';
+import { readConfig } from '../../job/home/config.ts';
 import type { Home } from '../../job/home/home.ts';
 import { endedNames, idOfName, newestNames, projectKey, projectOfName } from '../../job/home/job-index.ts';
 import { isName } from '../../job/home/project.ts';
@@ -16,7 +17,7 @@ import { listQueues } from '../../job/queue/queue-files.ts';
 import { commandText, type JobView, stateWord } from '../../job/view.ts';
 
 /** `live`: live jobs; `jobs`: these, and jobs that ended lately; `names`: the names of these. */
-export type WordKind = 'live' | 'jobs' | 'names' | 'queues' | 'schedules' | 'triggers';
+export type WordKind = 'live' | 'jobs' | 'names' | 'queues' | 'schedules' | 'triggers' | 'targets';
 
 /** At most so many jobs are read: Tab must be fast in any home. */
 const MOST_LIVE = 100;
@@ -61,6 +62,10 @@ export function liveWords(home: Home, here: Here, kind: WordKind): string[] {
         return listQueues(home).filter(isName);
       case 'schedules':
         return listSchedules(home);
+      case 'targets': {
+        const config = readConfig(home.path);
+        return config.ok ? [...config.value.targets.keys()] : [];
+      }
       case 'triggers':
         return listTemplates(home.triggers);
     }

@@ -28,12 +28,18 @@ const OWN_NAMES: Record<string, WordKind> = { queue: 'queues', cron: 'schedules'
 /** Verbs that do nothing to a job that has ended. */
 const FOR_LIVE_JOBS = ['kill', 'send', 'pause', 'resume', 'move'];
 
+function liveOf(option: string, parts: string[]): WordKind | undefined {
+  if (parts.includes('REF')) return 'jobs';
+  if (parts.includes('TARGET')) return 'targets';
+  return parts.includes('NAME') ? NAMED[option] : undefined;
+}
+
 /** The value of an option: `trim|kill`, `null|hold|FILE|-`, `DIR`, `REF`. */
 export function valueWords(option: string, value: string): Words {
   const parts = value.split('|');
   return {
     literal: parts.flatMap((part) => SETS[part] ?? (/^([a-z-]+|-)$/.test(part) ? [part] : [])),
-    live: parts.includes('REF') ? 'jobs' : parts.includes('NAME') ? NAMED[option] : undefined,
+    live: liveOf(option, parts),
     path: parts.map((part) => PATHS[part]).find(Boolean),
   };
 }
@@ -48,6 +54,7 @@ export function operandWords({ name, operands }: Verb, action: string | undefine
     const isKnown = form?.includes('NAME') && action !== 'add';
     return isKnown ? { literal: [], live: OWN_NAMES[name] } : NOTHING;
   }
+  if (operands.includes('TARGET')) return { literal: [], live: 'targets' };
   if (operands.includes('REF')) return { literal: [], live: FOR_LIVE_JOBS.includes(name) ? 'live' : 'jobs' };
   return /^[a-z]+(\|[a-z]+)+$/.test(operands) ? { literal: operands.split('|') } : NOTHING;
 }

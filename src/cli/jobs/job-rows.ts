@@ -24,6 +24,7 @@ import { queuedIds } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { commandLine, jobObject, stateText, tookMs } from '../messages/job-text.ts';
+import { targetLabel } from '../messages/queue.ts';
 import type { Output } from '../output/output.ts';
 import { stderrOf } from './stderr-log.ts';
 
@@ -158,8 +159,9 @@ export function* objectsOf(
 }
 
 /** The heads of the table. */
-export const headsOf = (withPorts: boolean): string[] => [
+export const headsOf = (withPorts: boolean, withTargets: boolean): string[] => [
   ...['ID', 'NAME', 'STATE', 'AGE', 'TOOK', 'IDLE'],
+  ...(withTargets ? ['TARGET'] : []),
   ...(withPorts ? ['PORTS'] : []),
   'COMMAND',
 ];
@@ -174,12 +176,22 @@ export function portsCell(ports: number[]): string {
   return ports.slice(0, PORTS_SHOWN).join(',') + (more > 0 ? `,+${more}` : '') || '-';
 }
 
+/** Whether a list has a column for them. */
+export const hasTarget = (views: JobView[]): boolean =>
+  views.some((view) => 'spec' in view && view.spec.target !== null);
+
+function targetCell(view: JobView): string {
+  const target = 'spec' in view ? view.spec.target : null;
+  return target ? targetLabel(target) : '-';
+}
+
 /** One row of the table. */
 export function cellsOf(
   home: Home,
   view: JobView,
   facts: ProcessFacts,
   overview = new QueueOverview(home),
+  withTargets = false,
 ): string[] {
   const now = systemClock.now();
   const created = 'spec' in view ? view.spec.createdAt : null;
@@ -191,6 +203,7 @@ export function cellsOf(
   const state = stateText(view, facts.countLeftovers(view), overview.waitingOf(view), 'cell');
   return [
     ...[String(view.id), name === null ? '-' : safe(name), state, ...times],
+    ...(withTargets ? [targetCell(view)] : []),
     ...(ports ? [portsCell(ports)] : []),
     commandLine(view),
   ];

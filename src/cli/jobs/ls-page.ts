@@ -12,6 +12,7 @@ import { toneOfView } from '../output/state-style.ts';
 import { type Choice, isFiltered, type Picked } from './job-filter.ts';
 import {
   cellsOf,
+  hasTarget,
   headsOf,
   NO_PROCESS_FACTS,
   readProcessFacts,
@@ -56,7 +57,8 @@ export async function pageOf(
   // the process table is read only where it can tell something
   const mayLeave = withPorts || views.some(({ kind }) => kind === 'ended');
   const facts = mayLeave ? await readProcessFacts(home, withPorts) : NO_PROCESS_FACTS;
-  const cells = views.map((view) => cellsOf(home, view, facts, picked.overview));
+  const withTargets = hasTarget(views);
+  const cells = views.map((view) => cellsOf(home, view, facts, picked.overview, withTargets));
   const isLive = views.some(({ kind }) => kind === 'live');
   const rest = picked.rest().join('; ');
   const hint = lostHint(home, views);
@@ -67,7 +69,7 @@ export async function pageOf(
       notes: [noJobsText(isFiltered(choice)), ...others],
       isLive,
     };
-  const heads = headsOf(withPorts);
+  const heads = headsOf(withPorts, withTargets);
   const isShown = output.isTerminal(1) || output.hasColor(1);
   if (!isShown) return { lines: plainTable(heads, cells), notes: others, isLive };
   const { renderTable } = await import('../output/table.ts');

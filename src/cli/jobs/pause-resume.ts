@@ -13,6 +13,7 @@ import { pauseResultText } from '../messages/control.ts';
 import { printFailure } from '../messages/failures.ts';
 import { jobObject } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
+import { refuseThere } from '../targets/on-option.ts';
 import { judgeable, selectAll } from './select.ts';
 
 /** Pauses or resumes each of them, and prints the result. */
@@ -34,6 +35,8 @@ async function pauseOne(output: Output, home: Home, given: JobView, verb: PauseV
   const judged = judgeable(given);
   if (!judged.ok) return judged;
   const before = judged.value;
+  const fits = refuseThere(before, 'pause');
+  if (!fits.ok) return fits;
   const { id } = before;
   if (before.kind === 'ended') {
     const how = howEnded(before.status.outcome);

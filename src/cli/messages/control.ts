@@ -21,9 +21,9 @@ const processText = (count: number) => plural(count, 'process', 'processes');
 export const notASignal = (text: string) => usageError(`-s: "${safe(text)}" is not a signal`, 'kill -l');
 
 /** `serves`: what the service that was stopped is for. */
-export const serviceReturnsText = (serves: 'schedules' | 'triggers') =>
+export const serviceReturnsText = (serves: 'schedules' | 'triggers' | 'target') =>
   `(the next bgjob command starts it again, as long as it is needed: bgjob ${
-    serves === 'triggers' ? 'trigger' : 'cron'
+    { triggers: 'trigger', schedules: 'cron', target: 'targets' }[serves]
   } --help)`;
 
 /** A job whose records cannot be read: the kernel showed which processes belong to it. */

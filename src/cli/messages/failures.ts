@@ -1,17 +1,16 @@
 /** The message of each failure: what happened, why, and a command to type next. */
 import { dirname, isAbsolute } from 'node:path';
-import { isTooLarge, isTooLong, LARGEST_SIZE, LONGEST_DURATION, renderDuration } from '../../base/clock.ts';
-import { nearestWord } from '../../base/text/edit-distance.ts';
+import { renderDuration } from '../../base/clock.ts';
 import { clip, clipMiddle, plural, safe, safeJson } from '../../base/text/sanitize.ts';
 import { HAS_PROC } from '../../engine/os/process-identity.ts';
-import type { BadLine, ConfigValue, Failure } from '../../job/failure.ts';
-import { NOTIFY_WHENS } from '../../job/spec.ts';
+import type { BadLine, Failure } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
 import type { Output } from '../output/output.ts';
 import { automationFailures } from './automation.ts';
-import { homeMessage, skillMessage, unwritable } from './home.ts';
+import { configMessage, homeMessage, skillMessage, unwritable } from './home.ts';
 import { queueFailures } from './queue.ts';
 import { STDIN_SCRIPT } from './run.ts';
+import { targetFailures } from './targets.ts';
 import { errnoText, type FailureTexts, type MessageAndHint, textFor, typed } from './usage.ts';
 
 export interface Message {
@@ -72,6 +71,7 @@ const unreadText = ({ path, errno }: { path: string; errno: string | null }): st
 const MESSAGES: FailureTexts<Failure['code']> = {
   ...queueFailures,
   ...automationFailures,
+  ...targetFailures,
   usage: ({ message, hint }) => [message, hint],
   'no-such-job': ({ reference, known, elsewhere, typed: command }) => {
     const what = `no job "${safe(reference)}"`;
@@ -239,50 +239,6 @@ export function printFailure(output: Output, failure: Failure, withHint = true):
 }
 
 export const lineHint = (line: string) => `as a shell line: bgjob run ${quoteWord(line)}`;
-
-/** The key that was meant, if one is near: `max-log` is maxLog. */
-function meantBy(key: string, known: string[]): string | undefined {
-  const plain = (text: string) => text.toLowerCase().replace(/[^a-z]/g, '');
-  const near = nearestWord(plain(key), known.map(plain));
-  return known.find((one) => plain(one) === near);
-}
-
-const CONFIG_VALUES: Record<ConfigValue, string> = {
-  duration: 'a duration such as "90s", "5m", "7d"',
-  size: 'a size such as "64M", "2G"',
-  'log size': 'a size of at least "64k", such as "64M", "2G"',
-  text: 'a text',
-  notify: NOTIFY_WHENS.map((one) => `"${one}"`).join(' or '),
-  queue: 'the name of a queue: letters, digits and . _ -, not digits alone',
-  count: 'a whole number',
-  object: 'an object: { … }',
-};
-
-/** The largest value of this kind, as text; undefined: the value is not too large. `json`: the value. */
-function limitOf(expected: ConfigValue, json: string): string | undefined {
-  const text = json.replace(/^"|"$/g, '');
-  if (expected === 'duration' && isTooLong(text)) return `at most "${LONGEST_DURATION}"`;
-  return /size$/.test(expected) && isTooLarge(text) ? `at most "${LARGEST_SIZE}"` : undefined;
-}
-
-function configMessage({ path, key, trouble }: Of<'bad-config'>): MessageAndHint {
-  const place = `${safe(path)}${key === null ? '' : `: "${clip(safe(key), 60)}"`}`;
-  const hint = `fix it, or move it away: mv ${quoteWord(path)} ${quoteWord(`${path}.bad`)}`;
-  return textFor('kind', trouble, {
-    unreadable: ({ why }) => [`${place}: ${safe(errnoText(why))}`, hint],
-    unknown: ({ known }) => {
-      const meant = meantBy(key!.split('.').at(-1)!, known);
-      const above = key!.slice(0, key!.lastIndexOf('.') + 1);
-      const question = meant === undefined ? '' : `did you mean "${above}${meant}"? `;
-      const keys = known.map((one) => above + one).join(', ');
-      return [`${place} is not a key of this file`, `${question}the keys are: ${keys}`];
-    },
-    expected: ({ value, expected }) => [
-      `${place} is ${clip(safe(value), 60)}, but must be ${limitOf(expected, value) ?? CONFIG_VALUES[expected]}`,
-      hint,
-    ],
-  });
-}
 
 function pauseMessage({ id, verb, trouble }: Of<'not-held'>): MessageAndHint {
   const job = `job ${id} ${verb === 'pause' ? 'was not paused' : 'cannot be resumed'}`;

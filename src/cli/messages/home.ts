@@ -1,11 +1,15 @@
 /** Messages about the files of bgjob in a directory of a user: the home, and the page and hooks for agents. */
 import { accessSync, constants } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isTooLarge, isTooLong, LARGEST_SIZE, LONGEST_DURATION } from '../../base/clock.ts';
 import { ownerOf } from '../../base/fs/directories.ts';
 import { attemptQuietly, succeeds } from '../../base/result.ts';
-import { safe } from '../../base/text/sanitize.ts';
+import { nearestWord } from '../../base/text/edit-distance.ts';
+import { clip, safe } from '../../base/text/sanitize.ts';
 import { ownDirectory, userName } from '../../engine/os/users.ts';
-import type { Failure } from '../../job/failure.ts';
+import type { ConfigValue, Failure } from '../../job/failure.ts';
+import { NOTIFY_WHENS } from '../../job/spec.ts';
+import { TARGET_ENGINES } from '../../job/target.ts';
 import { quoteWord } from '../../job/view.ts';
 import { errnoText, type MessageAndHint, textFor, typed } from './usage.ts';
 
@@ -197,5 +201,65 @@ export function skillMessage({
       if (path.endsWith('.json')) return [message, `ls -ld ${quoteWord(path)}`];
       return [message, 'bgjob skill (prints the text: put it where your agent reads it)'];
     },
+  });
+}
+
+// config.json
+
+/** The key that was meant, if one is near: `max-log` is maxLog. */
+function meantBy(key: string, known: string[]): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replace(/[^a-z]/g, '');
+  const near = nearestWord(plain(key), known.map(plain));
+  return known.find((one) => plain(one) === near);
+}
+
+const CONFIG_VALUES: Record<ConfigValue, string> = {
+  duration: 'a duration such as "90s", "5m", "7d"',
+  size: 'a size such as "64M", "2G"',
+  'log size': 'a size of at least "64k", such as "64M", "2G"',
+  text: 'a text',
+  notify: NOTIFY_WHENS.map((one) => `"${one}"`).join(' or '),
+  queue: 'the name of a queue: letters, digits and . _ -, not digits alone',
+  count: 'a whole number',
+  object: 'an object: { … }',
+  'target name': 'a name: letters, digits and . _ -, not digits alone, and not "local"',
+  engine: TARGET_ENGINES.map((one) => `"${one}"`).join(' or '),
+  host: 'a host as ssh takes it: "gpu1" or "me@gpu1", without spaces and without - at the start',
+  'list of words': 'a list of words for ssh, such as ["-F", "lab.cfg"]',
+  'absolute path': 'a path that begins with /',
+  slots: 'a whole number from 1 to 99999',
+};
+
+/** The largest value of this kind, as text; undefined: the value is not too large. `json`: the value. */
+function limitOf(expected: ConfigValue, json: string): string | undefined {
+  const text = json.replace(/^"|"$/g, '');
+  if (expected === 'duration' && isTooLong(text)) return `at most "${LONGEST_DURATION}"`;
+  return /size$/.test(expected) && isTooLarge(text) ? `at most "${LARGEST_SIZE}"` : undefined;
+}
+
+export function configMessage({
+  path,
+  key,
+  trouble,
+}: Extract<Failure, { code: 'bad-config' }>): MessageAndHint {
+  const place = `${safe(path)}${key === null ? '' : `: "${clip(safe(key), 60)}"`}`;
+  const hint = `fix it, or move it away: mv ${quoteWord(path)} ${quoteWord(`${path}.bad`)}`;
+  return textFor('kind', trouble, {
+    unreadable: ({ why }) => [`${place}: ${safe(errnoText(why))}`, hint],
+    unknown: ({ known }) => {
+      const meant = meantBy(key!.split('.').at(-1)!, known);
+      const above = key!.slice(0, key!.lastIndexOf('.') + 1);
+      const question = meant === undefined ? '' : `did you mean "${above}${meant}"? `;
+      const keys = known.map((one) => above + one).join(', ');
+      return [`${place} is not a key of this file`, `${question}the keys are: ${keys}`];
+    },
+    missing: ({ key: missing }) => [
+      `${place} has no "${missing}"`,
+      `add it, such as "${missing}": "me@gpu1"`,
+    ],
+    expected: ({ value, expected }) => [
+      `${place} is ${clip(safe(value), 60)}, but must be ${limitOf(expected, value) ?? CONFIG_VALUES[expected]}`,
+      hint,
+    ],
   });
 }

@@ -9,7 +9,8 @@ import { signalOfCode } from '../../job/signals.ts';
 import type { Spec } from '../../job/spec.ts';
 import { exitCodeOf, type Outcome, ranMs, type Stop, shownEnd } from '../../job/state.ts';
 import { commandText, type JobView, pauseOf, shellOf, stateWord } from '../../job/view.ts';
-import { waitingCell, waitingText } from './queue.ts';
+import { contactCell, contactText, waitingCell, waitingText } from './queue.ts';
+import { failedThereCell, failedThereText } from './targets.ts';
 import { errnoText, textFor } from './usage.ts';
 
 /** A status above 128 may mean a signal that bgjob did not send. */
@@ -28,6 +29,18 @@ const whyFailed = (why: string) =>
 /** A cell of a table has little room. */
 type Form = 'whole' | 'cell';
 
+function failedText(why: string, spec: Spec, form: Form): string {
+  const there = failedThereText(spec, why);
+  if (there && form === 'cell') return failedThereCell(why) ?? there[0];
+  return there?.[0] ?? safe(whyFailed(why));
+}
+
+/** What to type for a job that its target did not run; undefined: nothing. */
+export const failedHint = (view: JobView): string | undefined =>
+  view.kind === 'ended' && view.status.outcome.kind === 'failed'
+    ? failedThereText(view.spec, view.status.outcome.why)?.[1]
+    : undefined;
+
 export const outcomeText = (outcome: Outcome, spec: Spec, form: Form = 'whole'): string =>
   textFor('kind', outcome, {
     exited: ({ code, afterKill }) =>
@@ -36,7 +49,7 @@ export const outcomeText = (outcome: Outcome, spec: Spec, form: Form = 'whole'):
     'timed-out': ({ limit }) => (limit === 'timeout' ? 'timed out' : 'timed out (no output)'),
     cancelled: 'cancelled',
     skipped: ({ why }) => `skipped (${safe(why)})`,
-    failed: ({ why }) => `start-failed (${safe(whyFailed(why))})`,
+    failed: ({ why }) => `start-failed (${failedText(why, spec, form)})`,
     lost: ({ why }) => `lost (${safe(why)})`,
   });
 
@@ -48,7 +61,12 @@ function withCause(text: string, stop: Stop | null): string {
 
 /** The state in few words: `running`, `exited 1`, `lost (the machine was restarted)`. */
 export function stateText(view: JobView, leftovers = 0, waiting?: Waiting, form: Form = 'whole'): string {
-  if (view.kind === 'live') return `${stateWord(view)} ${waiting ? waitingCell(waiting) : ''}`.trimEnd();
+  if (view.kind === 'live') {
+    const { target } = view.spec;
+    const whole = target && !waiting ? contactText(target, view.far) : '';
+    const contact = form === 'cell' && whole !== '' ? contactCell(target!, view.far) : whole && `(${whole})`;
+    return `${stateWord(view)} ${waiting ? waitingCell(waiting) : contact}`.trimEnd();
+  }
   if (view.kind === 'unreadable') return `unreadable (${safe(view.why)})`;
   if (view.kind === 'elsewhere') return `elsewhere (${safe(view.machine)})`;
   const { outcome, stop } = view.status;
@@ -76,7 +94,7 @@ export function sentence(
   waiting?: Waiting,
   paint = (state: string) => state,
 ): string {
-  if (waiting) return `${jobLabel(view)} ${stateText(view)} (${waitingText(waiting)})`;
+  if (waiting) return `${jobLabel(view)} ${stateWord(view)} (${waitingText(waiting)})`;
   const pause = view.kind === 'live' ? pauseOf(view.status) : null;
   const took = pause
     ? elapsedMs(now - pause.at, systemClock.monotonic() - pause.monotonicMs)
@@ -125,7 +143,8 @@ export function reasonOf(view: JobView, waiting?: Waiting): string | null {
   const pause = pauseOf(status);
   if (pause) return pause.by;
   if (status.phase !== 'ended') return null;
-  if (status.outcome.kind === 'failed') return whyFailed(status.outcome.why);
+  if (status.outcome.kind === 'failed')
+    return failedThereText(view.spec, status.outcome.why)?.[0] ?? whyFailed(status.outcome.why);
   if ('why' in status.outcome) return status.outcome.why;
   return status.stop ? stopReason(status.stop) : null;
 }
@@ -149,6 +168,22 @@ export const commandLine = (view: JobView, limit = 200) =>
 export function queueOf(view: JobView): string | null {
   const queue = 'spec' in view ? view.spec.placement?.queue : undefined;
   return queue === undefined || queue === NO_QUEUE ? null : queue;
+}
+
+/** Where it runs; null: on this machine. */
+function targetObject(view: JobView): object | null {
+  const target = 'spec' in view ? view.spec.target : null;
+  if (target === null) return null;
+  const { name, engine, host, cwd } = target;
+  const silence = view.kind === 'live' ? (view.far?.silence ?? null) : null;
+  return {
+    name,
+    engine,
+    host,
+    cwd,
+    silentSince: iso(silence?.since ?? null),
+    silentWhy: silence?.why ?? null,
+  };
 }
 
 const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
@@ -205,6 +240,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     cwdLink: spec?.cwdLink ?? null,
     project: spec?.project ?? null,
     queue: queueOf(view),
+    target: targetObject(view),
     tags: spec?.tags ?? [],
     changedVariables: spec?.changedVariables ?? null,
     attempts: 'state' in view && view.state ? view.state.attempt : spec ? 1 : null,

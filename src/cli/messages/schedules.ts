@@ -3,6 +3,7 @@ import { LONGEST_DURATION } from '../../base/clock.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { quote } from '../../base/text/shell-quote.ts';
 import type { Failure, ScheduleTrouble } from '../../job/failure.ts';
+import type { Target } from '../../job/target.ts';
 import { quoteWord } from '../../job/view.ts';
 import {
   type FailureTexts,
@@ -79,3 +80,8 @@ export function everyWithoutUnit(expression: string): UsageFailure {
     `'${text}s' (seconds), '${text}m' (minutes), '${text}h' (hours)`,
   );
 }
+
+/** Of a schedule whose jobs run on a target. */
+export const keyWithoutPassphrase = ({ name, host }: Target) =>
+  `(on ${safe(name)}: at its times you may not be logged in, and your agent is not there then; ` +
+  `ssh ${safe(host)} needs a key without a passphrase)`;

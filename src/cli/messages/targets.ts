@@ -1,8 +1,18 @@
 /** What is said of targets: why one cannot be reached, or does not take a job, and the line to type. */
-import { safe } from '../../base/text/sanitize.ts';
-import type { SubmitResult, TargetError, Trouble } from '../../engine/targets/engine.ts';
-import { quoteWord } from '../../job/view.ts';
-import type { MessageAndHint } from './usage.ts';
+import { renderDuration } from '../../base/clock.ts';
+import { clip, safe } from '../../base/text/sanitize.ts';
+import {
+  type FarFacts,
+  type SubmitResult,
+  type TargetError,
+  TROUBLES,
+  type Trouble,
+} from '../../engine/targets/engine.ts';
+import type { Spec } from '../../job/spec.ts';
+import type { Target } from '../../job/target.ts';
+import { type FarContact, quoteWord } from '../../job/view.ts';
+import { contactText, targetLabel } from './queue.ts';
+import { type FailureTexts, type MessageAndHint, typed, usageError } from './usage.ts';
 
 export interface ShownTarget {
   /** As `--on` names it. */
@@ -64,7 +74,10 @@ const TROUBLE: Record<Trouble, (target: ShownTarget, said: string) => MessageAnd
 };
 
 /** Of an attempt to use a target; `error.kind` says whether it was never reached, or does not answer now. */
-export function targetTroubleText(target: ShownTarget, { trouble, said }: TargetError): MessageAndHint {
+export function targetTroubleText(
+  target: ShownTarget,
+  { trouble, said }: Pick<TargetError, 'trouble' | 'said'>,
+): MessageAndHint {
   const [what, hint] = TROUBLE[trouble](target, safe(said));
   const words = said === '' || trouble === 'far-tools' ? '' : ` (${safe(said)})`;
   return [`${safe(target.name)}: ${what}${words}`, hint];
@@ -99,3 +112,129 @@ export function targetRefusalText(
       ];
   }
 }
+
+/** As the service of a target records it: services/target/reasons.ts. */
+const NOT_REACHED = /^cannot reach .+? \[([a-z-]+)\](?:: (.*))?$/s;
+const NOT_STARTED = /^.+? did not start it \[([a-z-]+)\](?:: (.*))?$/s;
+
+const isTrouble = (word: string): word is Trouble => TROUBLES.some((one) => one === word);
+
+/** Why a target did not run a job, and what to type; undefined: the record says something else. */
+export function failedThereText({ target, cwd }: Spec, why: string): MessageAndHint | undefined {
+  if (target === null) return undefined;
+  const [, trouble = '', said = ''] = NOT_REACHED.exec(why) ?? [];
+  if (isTrouble(trouble)) return targetTroubleText(target, { trouble, said });
+  const [, refusal, words = ''] = NOT_STARTED.exec(why) ?? [];
+  const known = (['no-cwd', 'no-room', 'cannot-write', 'cannot-trim'] as const).find(
+    (one) => one === refusal,
+  );
+  return known && targetRefusalText(target, target.cwd ?? cwd, { kind: 'refused', why: known, said: words });
+}
+
+/** The word of the trouble, for a table. */
+export const failedThereCell = (why: string): string | undefined =>
+  (NOT_REACHED.exec(why) ?? NOT_STARTED.exec(why))?.[1];
+
+export const targetFailures: FailureTexts<'target-refused' | 'target-silent'> = {
+  'target-refused': ({ target, trouble, said }) =>
+    targetTroubleText(target, { trouble: isTrouble(trouble) ? trouble : 'unclear', said }),
+  'target-silent': ({ id, target, silentMs, why }) => [
+    `${targetLabel({ name: target })} has not answered for ${renderDuration(silentMs)} (${safe(why)}): ` +
+      `job ${id} was asked to stop, and is stopped when it answers again`,
+    `bgjob wait ${id}; bgjob targets ${typed(target)}`,
+  ],
+};
+
+// bgjob targets
+
+/** `box: me@gpu1, in /scratch/app`. */
+export function targetText({ name, host, cwd }: Target): string {
+  const where = name === `ssh:${host}` ? name : `${name}: ${host}`;
+  return safe(cwd === null ? where : `${where}, in ${cwd}`);
+}
+
+export interface TargetRow {
+  target: Target;
+  /** Jobs that wait or run. */
+  jobs: number;
+  /** Undefined: no job is there. */
+  contact: FarContact | undefined;
+}
+
+export const NO_TARGETS = 'no targets in config.json: bgjob run --on ssh:[user@]host -- command';
+export const TARGET_HEADS = ['NAME', 'ENGINE', 'HOST', 'SLOTS', 'JOBS', 'STATE'];
+
+export function targetCells({ target, jobs: count, contact }: TargetRow): string[] {
+  const { engine, host, slots } = target;
+  const state = contactText(target, contact) || (contact ? 'answers' : '-');
+  return [
+    targetLabel(target),
+    engine,
+    safe(host),
+    slots === null ? '-' : String(slots),
+    String(count),
+    state,
+  ];
+}
+
+export const targetOnlyLocal = () =>
+  usageError('targets: "local" is this machine', 'bgjob targets ssh:[user@]host');
+
+const GRADES: Record<FarFacts['grade'], string> = {
+  perl: 'by perl: output comes at once',
+  python3: 'by python3: output comes at once',
+  sh: 'by sh: output comes late',
+};
+
+export function factRows(facts: FarFacts): [string, string][] {
+  const { system, host, user, folder, grade, clockDifference, readyMs } = facts;
+  const apart = Math.abs(clockDifference);
+  const clock = `${renderDuration(apart * 1000)} ${clockDifference > 0 ? 'ahead' : 'behind'}`;
+  return [
+    ['reached', `in ${Math.round(readyMs)} ms`],
+    ['as', safe(`${user}@${host}`)],
+    ['system', safe(system)],
+    ['log', GRADES[grade]],
+    ['folder', `${safe(folder)} (can be written)`],
+    ['clock', apart < 2 ? 'as here' : `${clock} (does not matter)`],
+  ];
+}
+
+// --on
+
+export const noSuchTarget = (word: string, known: string[], meant: string | undefined) => {
+  const list = known.length > 0 ? `: there are ${known.map(safe).join(', ')}` : '';
+  return usageError(
+    `--on: no target "${clip(safe(word), 80)}" in config.json${list}`,
+    meant === undefined
+      ? 'bgjob run --on ssh:[user@]host -- command'
+      : `bgjob run --on ${safe(meant)} -- command`,
+  );
+};
+
+export const badTargetWord = (word: string) =>
+  usageError(
+    `--on: "${clip(safe(word), 80)}" does not name a host`,
+    'bgjob run --on ssh:me@gpu1 -- command; a port or a key: in ~/.ssh/config, or targets.NAME.ssh of config.json',
+  );
+
+/** Why each of these is refused: its work needs a process on this machine. */
+const ONLY_HERE: Record<string, string> = {
+  '--idle-timeout': 'no process there watches the output: --timeout is kept there',
+  '--on-max-log trim': 'a job there is stopped at the limit of its log',
+  '--pty': 'there is no terminal there',
+  '--stdin hold': 'bgjob send does not reach it: --stdin FILE gives it a file',
+  '--until-port': 'its ports are not seen from here: --until RE waits for a line of its output',
+  '--until-url': 'its ports are not seen from here: --until RE waits for a line of its output',
+  pause: 'its processes cannot be stopped and continued from here',
+  send: 'its stdin is not open: --stdin FILE gives it a file',
+};
+
+export const notOnTarget = (what: string, target: string) =>
+  usageError(`${what} does not work on ${safe(target)}`, ONLY_HERE[what]);
+
+export const scriptTooLargeForTarget = (target: string, most: number) =>
+  usageError(
+    `run -: the script is too large for ${safe(target)}: at most ${most / 1000} kB`,
+    `copy it there, and run it: bgjob run --on ${safe(target)} -- sh script`,
+  );

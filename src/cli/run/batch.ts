@@ -2,7 +2,7 @@
 
 import { observe } from '../../engine/observe/observe.ts';
 import { findCommand } from '../../engine/os/programs.ts';
-import { attendQueue } from '../../engine/queue/admission.ts';
+import { attendAdded } from '../../engine/queue/admission.ts';
 import { enqueueBatch, type QueuedDraft } from '../../engine/queue/enqueue.ts';
 import { type BadLine, fail, type LineTrouble, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -31,7 +31,7 @@ import {
   type Warning,
 } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
-import { parseCommand, plainWords } from '../shell/command-line.ts';
+import { commandThere, parseCommand, plainWords } from '../shell/command-line.ts';
 import { warningsOf } from '../shell/habits.ts';
 import { losesPipefail, pipefailNotes } from '../shell/pipes.ts';
 import { refusedLines } from '../shell/syntax-check.ts';
@@ -107,6 +107,14 @@ function draftsOf(frame: Frame, lines: BatchLine[]): Result<{ drafts: LineDraft[
     const command = parseCommand([text], false, pipefail, hasFunctions);
     if (!command.ok) return command;
     const { argv, line, needs } = command.value;
+    if (rest.target) {
+      const { argv: words } = commandThere(command.value, null, pipefail);
+      drafts.push({
+        number,
+        draft: { ...rest, placement, argv: words, line, words: [text], script: null, name },
+      });
+      continue;
+    }
     const trouble = needs.map((needed) => programs.find(needed)).find((one) => typeof one !== 'string');
     if (trouble) {
       bad.push({ number, trouble });
@@ -261,7 +269,7 @@ export async function runBatch(
   if (!Array.isArray(added.value)) return ok(added.value);
   const ids = added.value;
   const { queue } = queueing.value.wish!;
-  await attendQueue(home, queue);
+  await attendAdded(home, ids[0]!, queue);
   // a person who waits needs the failures, not a list of numbers
   if (output.json || waiting === null || !output.isTerminal(1)) printIds(output, home, lines.value, ids);
   const { cwd, cwdLink } = lines.value[0]!.draft;

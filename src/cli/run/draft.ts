@@ -6,7 +6,7 @@ import { errnoOf } from '../../base/result.ts';
 import { type JobEnvironment, jobEnvironment } from '../../engine/launch/environment.ts';
 import type { Draft } from '../../engine/launch/launch.ts';
 import { findCommand } from '../../engine/os/programs.ts';
-import { placementOf } from '../../engine/queue/enqueue.ts';
+import { placementFor } from '../../engine/queue/enqueue.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import { LEAST_MAX_LOG_BYTES } from '../../job/home/config.ts';
 import { projectOf } from '../../job/home/project.ts';
@@ -28,8 +28,22 @@ import {
 } from '../messages/run.ts';
 import { emptyPath, notOneOf } from '../messages/usage.ts';
 import { printWarnings } from '../messages/warnings.ts';
-import { type Command, isScriptCall, lineMeant, parseCommand, scriptCommand } from '../shell/command-line.ts';
+import {
+  type Command,
+  commandThere,
+  isScriptCall,
+  lineMeant,
+  parseCommand,
+  scriptCommand,
+} from '../shell/command-line.ts';
 import { readScript, renderScript } from '../shell/script.ts';
+import {
+  checkForTarget,
+  checkScript,
+  findTarget,
+  inDirectoryThere,
+  ON_OPTIONS,
+} from '../targets/on-option.ts';
 import { readOverrides } from './env-file.ts';
 import { parseTell, TELL_OPTIONS } from './message-option.ts';
 import { NAMING_OPTIONS } from './name-policy.ts';
@@ -39,6 +53,7 @@ import { parseStdin, STDIN_OPTIONS } from './stdin.ts';
 
 export const DRAFT_OPTIONS = {
   ...NAMING_OPTIONS,
+  ...ON_OPTIONS,
   cwd: { kind: 'text', short: '-C', value: 'DIR', text: 'run the command in DIR', group: 'How it runs' },
   env: { kind: 'list', short: '-e', value: 'K=V', text: 'set a variable in its environment; repeatable' },
   'env-file': {
@@ -161,12 +176,19 @@ export function frameOf(
 ): Result<Frame> {
   // a variable that is not set must not mean the directory of the call
   if (options.cwd === '') return fail(emptyPath('--cwd'));
-  const cwd = directoryOf(context, options.cwd);
-  if (!cwd.ok) return cwd;
-  for (const limit of ['timeout', 'idle-timeout'] as const)
-    if (options[limit] === 0) return fail(zeroLimit(limit));
   const config = context.config();
   if (!config.ok) return config;
+  const found = findTarget(options.on, config.value);
+  if (!found.ok) return found;
+  const fits = found.value ? checkForTarget(options, found.value) : ok(undefined);
+  if (!fits.ok) return fits;
+  // the directory of -C is one there, and need not exist here
+  const asked = found.value === null ? options.cwd : null;
+  const cwd = directoryOf(context, asked);
+  if (!cwd.ok) return cwd;
+  const target = found.value && inDirectoryThere(found.value, options.cwd, cwd.value);
+  for (const limit of ['timeout', 'idle-timeout'] as const)
+    if (options[limit] === 0) return fail(zeroLimit(limit));
   const tags = parseTags(options.tag);
   if (!tags.ok) return tags;
   const logLimit = logLimitOf(options['max-log'] ?? config.value.maxLogBytes, options['on-max-log']);
@@ -180,7 +202,7 @@ export function frameOf(
   const session = context.session();
   const tell = parseTell(context.env, options.tell, preferred?.tell ?? null, session);
   if (!tell.ok) return tell;
-  const reads = parseStdin(options, resolve, wish !== null);
+  const reads = parseStdin(options, resolve, wish !== null || target !== null);
   if (!reads.ok) return reads;
   const foreign = foreignVariable();
   if (foreign !== undefined) return fail(foreignVariableName(foreign));
@@ -189,14 +211,16 @@ export function frameOf(
   );
   if (!overrides.ok) return overrides;
   // programs believe PWD: it must not name the directory that -C left
-  if (options.cwd !== null) overrides.value.push(`PWD=${cwd.value}`);
+  if (asked !== null) overrides.value.push(`PWD=${cwd.value}`);
   const facts = { ...reads.value, cwd: cwd.value, env: overrides.value };
   return ok({
     rest: {
       ...environmentFor(context, facts),
+      // the environment of the caller stays here
+      ...(target && { changedVariables: [] }),
       name: options.name,
       cwd: cwd.value,
-      cwdLink: linkOf(context, options.cwd, cwd.value),
+      cwdLink: target ? null : linkOf(context, asked, cwd.value),
       project: projectOf(cwd.value),
       tags: tags.value,
       env: withoutSecrets(overrides.value),
@@ -205,6 +229,8 @@ export function frameOf(
       idleTimeoutMs: options['idle-timeout'],
       graceMs: options.grace ?? config.value.graceMs ?? DEFAULT_GRACE_MS,
       ...logLimit.value,
+      // no process there cuts a log
+      ...(target && { onMaxLog: 'kill' }),
       split: options.split,
       onExit: onExit.value,
       notify: notify.value,
@@ -212,7 +238,8 @@ export function frameOf(
       // `run` knows
       server: false,
       ...reads.value,
-      placement: wish && placementOf(wish),
+      placement: placementFor(target, wish),
+      target,
       retry,
       backoffMs,
       parent: parentOf(context),
@@ -256,6 +283,11 @@ export function draftOf(
     ? ok(called)
     : parseCommand(words, separated, pipefail, hasFunctions);
   if (!command.ok) return command;
+  if (rest.target) {
+    const fits = script.value ? checkScript(script.value, rest.target) : ok(undefined);
+    if (!fits.ok) return fits;
+    return ok(commandDraft(rest, commandThere(command.value, called, pipefail), words, script.value));
+  }
   const blame = (failure: Failure) => (called ? blameScript(failure) : failure);
   for (const needed of command.value.needs) {
     const found = findCommand(needed, path, rest.cwd);
@@ -269,12 +301,20 @@ export function draftOf(
   if (!program.ok) return fail(blame(withLine(program.failure, command.value)));
   if (rest.pty && command.value.argv.join(' ').length > MOST_PTY_CHARACTERS)
     return fail(longPtyCommand(MOST_PTY_CHARACTERS));
-  return ok({
-    ...rest,
-    argv: [program.value, ...command.value.argv.slice(1)],
-    line: command.value.line,
-    words,
-    script: called && { at: called.at, summary: renderScript(script.value!) },
-    ...(script.value && { scriptBytes: script.value }),
-  });
+  const argv = [program.value, ...command.value.argv.slice(1)];
+  return ok(commandDraft(rest, { argv, line: command.value.line, at: called?.at ?? 0 }, words, script.value));
 }
+
+const commandDraft = (
+  rest: Frame['rest'],
+  { argv, line, at }: Pick<Command, 'argv' | 'line'> & { at: number },
+  words: string[],
+  script: Uint8Array | null,
+): Draft => ({
+  ...rest,
+  argv,
+  line,
+  words,
+  script: script && { at, summary: renderScript(script) },
+  ...(script && { scriptBytes: script }),
+});

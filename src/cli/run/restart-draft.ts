@@ -6,7 +6,7 @@ import type { Draft } from '../../engine/launch/launch.ts';
 import { followLink, movePwd } from '../../engine/launch/moved-draft.ts';
 import { parseEnvironment } from '../../engine/launch/stored-environment.ts';
 import { findCommand } from '../../engine/os/programs.ts';
-import { placementOf } from '../../engine/queue/enqueue.ts';
+import { placementFor } from '../../engine/queue/enqueue.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -80,7 +80,7 @@ export function redraftOf(context: Context, home: Home, view: LiveView | EndedVi
  * restarted with it: `renewed` has their new ids by the old ones.
  */
 export function placementAgain(
-  { placement, retry }: Pick<Spec, 'placement' | 'retry'>,
+  { placement, retry, target }: Pick<Spec, 'placement' | 'retry' | 'target'>,
   renewed: ReadonlyMap<JobId, JobId>,
 ): Placement | null {
   if (placement === null) return null;
@@ -89,8 +89,9 @@ export function placementAgain(
     return now === undefined ? [] : [{ id: now, any }];
   });
   const { queue, priority, batch } = placement;
-  if (queue === NO_QUEUE && retry === 0 && after.length === 0) return null;
-  return { ...placementOf({ queue, priority, notBefore: null, after }), batch };
+  const waits = queue !== NO_QUEUE || retry > 0 || after.length > 0;
+  const again = placementFor(target, waits ? { queue, priority, notBefore: null, after } : null);
+  return again && { ...again, batch };
 }
 
 /** A file of a job's directory. Never follows a link, never hangs on a FIFO. Throws system errors. */

@@ -3,9 +3,11 @@
  * is stopped if it runs, and started: in the order given, but after the jobs that it waits for. After a
  * failure the rest is left as it was.
  */
+
+import { startMissingTargets } from '../../engine/launch/target-service.ts';
 import { countLeftovers, markedProcesses, processesOf } from '../../engine/observe/leftovers.ts';
 import { nameOwner } from '../../engine/observe/name-owner.ts';
-import { attendQueue } from '../../engine/queue/admission.ts';
+import { attendAdded, attendQueue } from '../../engine/queue/admission.ts';
 import type { QueuedDraft } from '../../engine/queue/enqueue.ts';
 import { callerJob } from '../../engine/wait/caller-jobs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
@@ -116,10 +118,13 @@ export async function restartJobs(
     const restarted = { id, again, replaced: started.value.replaced };
     done.push(restarted);
     // of a single job: the queue moves on before the id is printed
-    if (placement && plan.length === 1) await attendQueue(home, placement.queue);
+    if (placement && plan.length === 1) await attendAdded(home, id, placement.queue);
     report(restarted);
   }
-  if (plan.length > 1) for (const queue of queues) await attendQueue(home, queue);
+  if (plan.length > 1) {
+    for (const queue of queues) await attendQueue(home, queue);
+    await startMissingTargets(home);
+  }
   return { done, failed };
 }
 

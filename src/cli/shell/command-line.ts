@@ -63,6 +63,19 @@ export function plainWords(line: string): string[] | undefined {
   return first === undefined || first.includes('/') ? undefined : words;
 }
 
+/** The same command for a target: its programs are found there. Where there is no bash, its service takes sh. */
+export function commandThere(
+  { argv, line }: Pick<Command, 'argv' | 'line'>,
+  script: { at: number } | null | undefined,
+  pipefail: boolean,
+): Pick<Command, 'argv' | 'line'> & { at: number } {
+  const shell = shellOf(pipefail);
+  const isOurs = line !== null || (script != null && script.at === shell.length && argv[0] === shell[0]);
+  const there = ['bash', ...(pipefail ? ['-o', 'pipefail'] : [])];
+  if (!isOurs) return { argv, line, at: script?.at ?? 0 };
+  return { argv: [...there, ...argv.slice(shell.length)], line, at: script ? there.length : 0 };
+}
+
 const shells = new Map<boolean, string[]>();
 /** Looked up once for all lines of a batch. */
 function shellOf(pipefail: boolean): string[] {

@@ -12,14 +12,14 @@ import { blockOf, findBlock, markedPage, versionOfPage, withBlock, withoutBlock 
 import { hooksTrouble, withOurHooks, withoutOurHooks } from './codex-hooks.ts';
 import { isOurFile, mayHaveOurs, PLUGIN_TEXTS } from './hooks.ts';
 import skillText from './skill.md';
-import type { Target, TargetName } from './targets.ts';
+import type { SkillTarget, TargetName } from './targets.ts';
 
 /** The options of the verb. */
 export type Wishes = Record<TargetName | 'hooks' | 'remove' | 'force' | 'dry-run', boolean>;
 
 /** What is to be done at a place. */
 export interface Change {
-  place: Target;
+  place: SkillTarget;
   action: 'written' | 'updated' | 'unchanged' | 'removed' | 'absent';
   /** The bytes of the file then; null: no file. */
   next: Buffer | null;
@@ -37,7 +37,7 @@ export const wholePage = (): string => markedPage(version, skillText);
 type Planned = { change: Change } | { trouble: SkillTrouble };
 
 /** A file that is all ours. */
-export function planFile(place: Target, { remove, force }: Wishes): Planned {
+export function planFile(place: SkillTarget, { remove, force }: Wishes): Planned {
   const file = place.file!;
   const isPage = file === 'SKILL.md';
   const text = place.found?.bytes.toString();
@@ -58,7 +58,7 @@ export function planFile(place: Target, { remove, force }: Wishes): Planned {
 }
 
 /** Our hooks in the hooks file of Codex. */
-export function planCodex(place: Target, { remove }: Wishes): Planned {
+export function planCodex(place: SkillTarget, { remove }: Wishes): Planned {
   const change = (action: Change['action'], next: string | null, shown: Change['shown']): Planned => ({
     change: { place, action, next: next === null ? null : Buffer.from(next), old: version, shown },
   });
@@ -76,7 +76,7 @@ export function planCodex(place: Target, { remove }: Wishes): Planned {
 }
 
 /** The text; undefined: it is not UTF-8, and Codex reads no other. A byte order mark stays. */
-function decoded({ found }: Target): string | null | undefined {
+function decoded({ found }: SkillTarget): string | null | undefined {
   try {
     return found && new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(found.bytes);
   } catch (thrown) {
@@ -86,7 +86,7 @@ function decoded({ found }: Target): string | null | undefined {
 }
 
 /** A block in a file of the user. */
-export function planBlock(place: Target, { remove }: Wishes): Planned {
+export function planBlock(place: SkillTarget, { remove }: Wishes): Planned {
   const file = place.found?.bytes.toString('latin1') ?? '';
   const block = findBlock(file);
   if (block === 'damaged') return { trouble: { kind: 'damaged-block' } };

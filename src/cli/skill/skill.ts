@@ -10,7 +10,7 @@ import { NO_PROGRAM_FOR_HOOKS, skillChangeText, skillShownText } from '../messag
 import { needsOption } from '../messages/usage.ts';
 import { isInPath, isOurFile, PLUGIN_TEXTS, type PluginFile } from './hooks.ts';
 import { applyChange, type Change, planBlock, planCodex, planFile, type Wishes, wholePage } from './plan.ts';
-import { inspectTarget, isChosen, type SkillFile, type Target, type TargetName } from './targets.ts';
+import { inspectTarget, isChosen, type SkillFile, type SkillTarget, type TargetName } from './targets.ts';
 
 const PLACES: readonly TargetName[] = ['user', 'project', 'agents-md', 'codex'];
 const NEEDED = '--user, --project, --agents-md or --codex';
@@ -25,7 +25,7 @@ function filesOf(name: TargetName, { remove }: Wishes): (SkillFile | null)[] {
 }
 
 /** Without --hooks only files that are there already: an update replaces them with the page. */
-const isMeant = ({ file, found }: Target, { hooks, remove }: Wishes): boolean =>
+const isMeant = ({ file, found }: SkillTarget, { hooks, remove }: Wishes): boolean =>
   hooks ||
   remove ||
   file === null ||

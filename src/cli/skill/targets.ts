@@ -12,7 +12,7 @@ export type TargetName = 'user' | 'project' | 'agents-md' | 'codex';
 
 export type SkillFile = 'SKILL.md' | PluginFile;
 
-export interface Target {
+export interface SkillTarget {
   name: TargetName;
   /** The file in the folder of the page; null: the place is one file of the user. */
   file: SkillFile | null;
@@ -61,7 +61,7 @@ function realPath(base: string, below: string): string {
 }
 
 /** What a file holds; null: there is none. Throws a system error. */
-export function readUserFile(path: string): Target['found'] | 'no-file' {
+export function readUserFile(path: string): SkillTarget['found'] | 'no-file' {
   let fd: number;
   try {
     fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
@@ -84,7 +84,7 @@ export function inspectTarget(
   name: TargetName,
   project: string,
   file: SkillFile | null = null,
-): { place: Target } | { path: string; trouble: SkillTrouble } {
+): { place: SkillTarget } | { path: string; trouble: SkillTrouble } {
   const { base: directory, below: folder } = named(context, name, project);
   const below = file === null ? folder : `${folder}/${file}`;
   let path = directory;

@@ -8,7 +8,7 @@ import { Log, type Piece, type Stream } from '../../job/log/log.ts';
 import { isSendable } from '../../job/spec.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { stderrOf } from '../jobs/stderr-log.ts';
-import { gapTexts, stderrText } from '../messages/tail.ts';
+import { gapTexts, stderrText } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
 
 /** A last line without a newline is not shown while it may still grow: until it is this old, milliseconds. */

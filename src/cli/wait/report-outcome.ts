@@ -15,7 +15,7 @@ import type { Exit } from '../command/command.ts';
 import { printLostHint } from '../jobs/lost-hint.ts';
 import { awayNote, stderrOf, streamsOf } from '../jobs/stderr-log.ts';
 import { messageOf } from '../messages/failures.ts';
-import { type Extras, forcedNoteOf, jobObject, sentence, verdict } from '../messages/job-text.ts';
+import { type Extras, failedHint, forcedNoteOf, jobObject, sentence, verdict } from '../messages/job-text.ts';
 import {
   cannotStartText,
   cutText,
@@ -126,6 +126,8 @@ export function printEnd(
     output.line(`${sentence(view, now, leftovers, undefined, statePainter(output, view))}${remark}`);
     for (const excerpt of excerpts) printExcerpt(output, view, excerpt);
     for (const note of notesOf(home, view, excerpts, leftovers)) output.note(note);
+    const hint = failedHint(view);
+    if (hint !== undefined) output.hint(hint);
   }
   if (view.kind === 'ended') markReported(output, home, view);
   forgetUnownedEnvironment(home, view);

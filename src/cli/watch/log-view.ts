@@ -4,7 +4,7 @@
 import { Chalk } from 'chalk';
 import { renderSize } from '../../base/clock.ts';
 import type { Stream } from '../../job/log/log.ts';
-import { beginningHint } from '../messages/tail.ts';
+import { beginningHint } from '../messages/wait.ts';
 import { cut, wrap } from '../output/columns.ts';
 import { keyLine } from './frame.ts';
 import type { WatchModel, WatchRow } from './model.ts';

@@ -1,0 +1,83 @@
+/** `bgjob targets`: the machines on which jobs can run, and a check of one. */
+import { TargetError } from '../../engine/targets/engine.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
+import { type Exit, SUCCESS, verb } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
+import { factRows, NO_TARGETS, TARGET_HEADS, targetCells, targetOnlyLocal } from '../messages/targets.ts';
+import { plainTable } from '../output/columns.ts';
+import { findTarget } from '../targets/on-option.ts';
+import { listTargets } from '../targets/target-list.ts';
+
+function list(context: Context): Result<Exit> {
+  const { output } = context;
+  const config = context.config();
+  if (!config.ok) return config;
+  const home = context.home();
+  if (!home.ok) return home;
+  const rows = listTargets(home.value, config.value);
+  if (output.json)
+    output.objects(
+      rows.map(({ target: { name, engine, host, ssh, cwd, dir, slots }, jobs, contact }) => ({
+        ...{ v: 1, name, engine, host, ssh, cwd, dir, slots, jobs },
+        silentSince: contact?.silence ? new Date(contact.silence.since).toISOString() : null,
+        silentWhy: contact?.silence?.why ?? null,
+      })),
+    );
+  else if (rows.length === 0) output.note(NO_TARGETS);
+  else for (const line of plainTable(TARGET_HEADS, rows.map(targetCells))) output.line(line);
+  return ok(SUCCESS);
+}
+
+/** Connects as the service does, and writes a file there. */
+async function check(context: Context, word: string): Promise<Result<Exit>> {
+  const { output } = context;
+  const config = context.config();
+  if (!config.ok) return config;
+  const found = findTarget(word, config.value);
+  if (!found.ok) return found;
+  const target = found.value;
+  if (target === null) return fail(targetOnlyLocal());
+  const home = context.home();
+  if (!home.ok) return home;
+  const { engineOf } =
+    require('../../engine/targets/engine-of.ts') as typeof import('../../engine/targets/engine-of.ts');
+  // without a home no job is there, and the name of the folder does not matter
+  const engine = engineOf(home.value ?? { token: 'check' }, target);
+  try {
+    const facts = await engine.connect();
+    await engine.probe();
+    const { name, engine: kind, host } = target;
+    if (output.json) {
+      const { host: farHost, readyMs, ...rest } = facts;
+      output.object({ v: 1, name, engine: kind, host, farHost, readyMs: Math.round(readyMs), ...rest });
+    } else for (const [label, text] of factRows(facts)) output.line(`${label.padEnd(11)}${text}`);
+    return ok(SUCCESS);
+  } catch (thrown) {
+    if (!(thrown instanceof TargetError)) throw thrown;
+    const { trouble, said } = thrown;
+    return fail({ code: 'target-refused', target, trouble, said });
+  } finally {
+    engine.close();
+  }
+}
+
+export const targets = verb({
+  name: 'targets',
+  operands: '[TARGET]',
+  arity: [0, 1],
+  summary: 'list the machines on which jobs can run; check one',
+  description: [
+    'A target is a machine that ssh reaches: a name in config.json, or ssh:[user@]host. bgjob run --on',
+    'TARGET starts a job there. Nothing is installed there: sh is enough.',
+    '',
+    'With TARGET: connects as a job would, and says how long that took, what is there, and whether the',
+    'folder for the records can be written. A password is never asked for: ssh needs a key or an agent.',
+  ],
+  examples: [
+    ['bgjob targets', 'the targets of config.json, and how many jobs each has'],
+    ['bgjob targets ssh:me@gpu1', 'can it be reached, and what can it do'],
+  ],
+  options: {},
+  run: (context, { words }) =>
+    words[0] === undefined ? Promise.resolve(list(context)) : check(context, words[0]),
+});

@@ -1,0 +1,67 @@
+/** `--on`: the target of a job, and what a job on a target cannot have. */
+import { isAbsolute, join } from 'node:path';
+import { nearestWord } from '../../base/text/edit-distance.ts';
+import { fail, ok, type Result } from '../../job/failure.ts';
+import type { Config } from '../../job/home/config.ts';
+import { LOCAL_TARGET, parseTargetWord, type Target } from '../../job/target.ts';
+import type { JobView } from '../../job/view.ts';
+import { badTargetWord, noSuchTarget, notOnTarget, scriptTooLargeForTarget } from '../messages/targets.ts';
+
+export const ON_OPTIONS = {
+  on: {
+    kind: 'text',
+    value: 'TARGET',
+    text: 'run it on another machine: a name from config.json, or ssh:[user@]host (bgjob targets)',
+  },
+} as const;
+
+/** Null: on this machine. */
+export function findTarget(word: string | null, { targets }: Pick<Config, 'targets'>): Result<Target | null> {
+  if (word === null || word === LOCAL_TARGET) return ok(null);
+  const found = targets.get(word) ?? parseTargetWord(word);
+  if (found) return ok(found);
+  if (word.startsWith('ssh:')) return fail(badTargetWord(word));
+  const known = [...targets.keys()].sort();
+  return fail(noSuchTarget(word, known, nearestWord(word, known)));
+}
+
+/** With the directory of -C there, if it is given. */
+export function inDirectoryThere(target: Target, asked: string | null, here: string): Target {
+  if (asked === null) return target;
+  return { ...target, cwd: isAbsolute(asked) ? asked : join(target.cwd ?? here, asked) };
+}
+
+interface Limited {
+  'idle-timeout': number | null;
+  'on-max-log': string | null;
+  stdin: string | null;
+  pty: boolean;
+  'until-port'?: string[];
+  'until-url'?: string[];
+}
+
+/** Fails for an option that needs a process on this machine, by its name. */
+export function checkForTarget(options: Limited, { name }: Target): Result<void> {
+  const given: [option: string, isGiven: boolean][] = [
+    ['--idle-timeout', options['idle-timeout'] !== null],
+    ['--on-max-log trim', options['on-max-log'] === 'trim'],
+    ['--pty', options.pty],
+    ['--stdin hold', options.stdin === 'hold'],
+    ['--until-port', (options['until-port'] ?? []).length > 0],
+    ['--until-url', (options['until-url'] ?? []).length > 0],
+  ];
+  const refused = given.find(([, isGiven]) => isGiven)?.[0];
+  return refused === undefined ? ok(undefined) : fail(notOnTarget(refused, name));
+}
+
+/** A script travels as one word, and the kernel there takes words of at most 128 KiB. */
+const MOST_SCRIPT_BYTES = 100_000;
+
+export const checkScript = (bytes: Uint8Array, { name }: Target): Result<void> =>
+  bytes.length <= MOST_SCRIPT_BYTES ? ok(undefined) : fail(scriptTooLargeForTarget(name, MOST_SCRIPT_BYTES));
+
+/** Fails for a verb or an option of `wait` that cannot be done for a job on a target. */
+export function refuseThere(view: JobView, what: string): Result<void> {
+  const target = 'spec' in view ? view.spec.target : null;
+  return target ? fail(notOnTarget(what, target.name)) : ok(undefined);
+}
