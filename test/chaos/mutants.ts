@@ -89,6 +89,55 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'unit/engine/targets/far-records.test.ts', name: /a damaged end record is no end/ },
   },
   {
+    what: 'a job on a target is lost when its service is killed',
+    changes: [
+      {
+        file: 'engine/observe/observe.ts',
+        from: "if (spec.target !== null && known !== null && status.phase !== 'queued' && !isCopied(job))",
+        to: 'if (spec.target === undefined)',
+      },
+    ],
+    by: { test: 'cli/targets/recovery.test.ts', name: /a service that is killed loses nothing/ },
+  },
+  {
+    what: 'a target that does not answer fails the jobs that may run there',
+    changes: [
+      {
+        file: 'services/target/serve-target.ts',
+        from: "if (job.status.phase === 'starting' && !job.mayRunThere) job.failed",
+        to: 'if (!job.isOver) job.failed',
+      },
+      {
+        file: 'services/target/remote-job.ts',
+        from: "this.dispatch({ type: 'start-failed', at: systemClock.now(), why, code: EXIT.bgjob });",
+        to: 'this.lost(why);',
+      },
+    ],
+    by: { test: 'cli/targets/targets.test.ts', name: /a connection that breaks changes no state/ },
+  },
+  {
+    what: 'a job on a target waits for no slot of it',
+    changes: [
+      {
+        file: 'services/target/waiting-jobs.ts',
+        from: 'Math.max(0, slots - this.jobs.size)',
+        to: 'Math.max(1, slots)',
+      },
+    ],
+    by: { test: 'cli/targets/targets.test.ts', name: /slots of a target hold/ },
+  },
+  {
+    what: 'the output of a second attempt on a target overwrites its heading',
+    changes: [
+      {
+        file: 'services/target/log-copy.ts',
+        from: "out: begin('out') + heading",
+        to: "out: begin('out')",
+      },
+    ],
+    by: { test: 'cli/targets/targets.test.ts', name: /a batch in a queue with slots, retries/ },
+  },
+  {
     what: 'a far job without a process counts as lost at the first look',
     changes: [
       {
@@ -1306,7 +1355,7 @@ export const MUTANTS: Mutant[] = [
     what: 'a schedule that a confined process added runs outside of it',
     changes: [
       {
-        file: 'engine/queue/confinement.ts',
+        file: 'engine/launch/confinement.ts',
         from: "...namespaces(), ...thisConfinement()].join('\\n'));\n}\n\n/** The first namespaces",
         to: "...namespaces()].join('\\n'));\n}\n\n/** The first namespaces",
       },

@@ -16,6 +16,7 @@ import { bearer, send } from '../../rig/http.ts';
 import { Shown } from '../../rig/json-page.ts';
 import { type Call, type CallOptions, type Rig, ROOT, rigTest } from '../../rig/rig.ts';
 import { startedBy, untilEvents } from '../../rig/schedules.ts';
+import { Box } from '../../rig/target.ts';
 import { killTogether } from '../../rig/together.ts';
 import { removeTriggers } from '../../rig/triggers.ts';
 import { until } from '../../rig/until.ts';
@@ -497,9 +498,38 @@ situation('what is about bgjob itself', async (rig) => {
   await ask(rig, ['wait', '1']);
 });
 
+situation('a job on another machine, and the machine', async (rig) => {
+  const box = new Box(rig);
+  box.config({
+    box: { host: 'gpu1', cwd: '/', dir: join(box.home, 'dir'), slots: 2 },
+    other: { host: 'gpu2' },
+  });
+  await ask(rig, ['targets']);
+  await ask(rig, ['targets', 'box'], as('targets-target'));
+  const [{ id }] = await ask(rig, ['run', '--on', 'box', '--', 'sleep', '1000']);
+  await rig.untilState(id, 'running');
+  await ask(rig, ['run', '--on', 'other', '--', 'true']);
+  box.cut();
+  await rig.untilShown(
+    id,
+    (job) => job.target.silentSince,
+    (since) => since !== null,
+    'it does not answer',
+  );
+  await ask(rig, ['show', `${id}`]);
+  await ask(rig, ['targets']);
+  await ask(rig, ['targets', 'box'], as('targets-target'));
+  await ask(rig, ['kill', `${id}`]);
+  box.mend();
+  await ask(rig, ['wait', `${id}`]);
+  await ask(rig, ['ls', '-a']);
+  await box.end();
+});
+
 /** What these situations do not show, and why. */
 const UNSHOWN: [fact: RegExp, why: string][] = [
   [/^(codes-of-errors|findings-of-doctor): /, 'the lists are held against the sources below'],
+  [/^targets-target grade: (python3|sh)$/, 'needs a machine without perl: unit/engine/targets'],
   [/ shell: sh$/, 'needs a machine without bash: cli/run/no-bash'],
   [/^kill hidden\[\]\./, 'needs another user: hostile/hidden-processes'],
   [/^what-happens-after-the-end: (desktop|terminal)$/, 'needs a desktop or a terminal: cli/hooks/notify'],
