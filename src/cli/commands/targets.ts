@@ -65,6 +65,7 @@ export const targets = verb({
   name: 'targets',
   operands: '[TARGET]',
   arity: [0, 1],
+  brief: '',
   summary: 'list the machines on which jobs can run; check one',
   description: [
     'A target is a machine that ssh reaches: a name in config.json, or ssh:[user@]host. bgjob run --on',

@@ -68,7 +68,11 @@ class TargetService {
     private readonly target: Target,
   ) {
     this.engine = engineOf(home, target);
-    this.fifo = new WakeFifo(home, targetServiceOf(home, target).fifo, () => this.wake());
+    this.fifo = new WakeFifo(home, targetServiceOf(home, target).fifo, () => {
+      // perhaps by gc
+      this.hasCleaned = false;
+      this.wake();
+    });
     this.waiting = new WaitingJobs(home, key, target, this.jobs, () => this.wake());
     this.connection = new Connection(
       home,

@@ -69,7 +69,7 @@ folderTest('a newer or damaged home is refused untouched', (dir) => {
   write('format', '4\n');
   assert.deepEqual(openHome(path, false), {
     ok: false,
-    failure: { code: 'home-newer', home: path, found: 4, known: 3 },
+    failure: { code: 'home-newer', home: path, found: 5, known: 4 },
   });
   for (const text of ['', '1', 'x\n', '1 \n', '-1\n', '1234567890\n']) {
     write('format', text);
