@@ -3,7 +3,7 @@ import { isServed } from '../../engine/launch/service-launch.ts';
 import { targetServiceOf } from '../../engine/launch/target-service.ts';
 import type { Config } from '../../job/home/config.ts';
 import type { Home } from '../../job/home/home.ts';
-import { listTargetJobs, listTargetKeys, readSilence, readTarget } from '../../job/home/target-records.ts';
+import { listTargetJobs, listTargetKeys, readSilence, readTarget } from '../../job/targets/target-records.ts';
 import type { TargetRow } from '../messages/targets.ts';
 
 export function listTargets(home: Home | undefined, { targets }: Pick<Config, 'targets'>): TargetRow[] {

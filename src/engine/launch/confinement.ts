@@ -8,10 +8,10 @@ import { getPriority } from 'node:os';
 import { namesIn, readText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { projectKey } from '../../job/home/job-index.ts';
-import type { TargetAdded } from '../../job/home/target-records.ts';
 import { sandboxKey } from '../../job/queue/queue-order.ts';
 import type { Placement, Spec } from '../../job/spec.ts';
 import { type Target, targetSandbox } from '../../job/target.ts';
+import type { TargetAdded } from '../../job/targets/target-records.ts';
 import { thisHost } from '../os/process-identity.ts';
 
 type Sandbox = Pick<Placement, 'sandbox' | 'cgroup'>;

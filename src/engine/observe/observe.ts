@@ -26,12 +26,12 @@ import {
   readState,
   readStops,
 } from '../../job/home/records.ts';
-import { readSilence } from '../../job/home/target-records.ts';
 import type { Identity } from '../../job/identity.ts';
 import { endWithoutOwner } from '../../job/lifecycle.ts';
 import { findEntry } from '../../job/queue/queue-files.ts';
 import type { Spec } from '../../job/spec.ts';
 import type { State, Status, StatusOf } from '../../job/state.ts';
+import { readSilence } from '../../job/targets/target-records.ts';
 import type { JobView } from '../../job/view.ts';
 import {
   filesAt,

@@ -11,7 +11,6 @@ import { admitNeeds, admitTargets, type Home } from '../../job/home/home.ts';
 import { claimIds } from '../../job/home/ids.ts';
 import { jobNameOf } from '../../job/home/name-claims.ts';
 import { writeSpec } from '../../job/home/records.ts';
-import { claimTarget, markTargetJob, writeAgent } from '../../job/home/target-records.ts';
 import { needsOf } from '../../job/needs.ts';
 import {
   addEntry,
@@ -25,6 +24,7 @@ import {
 import { entryName, NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId, Placement } from '../../job/spec.ts';
 import { type Target, targetSandbox } from '../../job/target.ts';
+import { claimTarget, markTargetJob, writeAgent } from '../../job/targets/target-records.ts';
 import { lockAlive, makeFifo } from '../launch/alive-fifo.ts';
 import { isTargetHere, thisSandbox, thisTargetAdded } from '../launch/confinement.ts';
 import {

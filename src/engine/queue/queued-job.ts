@@ -19,7 +19,6 @@ import {
   readState,
   writeState,
 } from '../../job/home/records.ts';
-import { markTargetDone, unmarkTargetJob } from '../../job/home/target-records.ts';
 import { type Event, nextStatus } from '../../job/lifecycle.ts';
 import { readLogSize } from '../../job/log/log.ts';
 import { findEntry, removeEntry } from '../../job/queue/queue-files.ts';
@@ -27,6 +26,7 @@ import { type Fate, sandboxKey } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import { exitCodeOf, type Outcome, type Status } from '../../job/state.ts';
 import type { Target } from '../../job/target.ts';
+import { markTargetDone, unmarkTargetJob } from '../../job/targets/target-records.ts';
 import { startHook } from '../hooks/exit-hook.ts';
 import type { QueuedSpec } from '../launch/stored-environment.ts';
 import { observe } from '../observe/observe.ts';

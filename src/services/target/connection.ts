@@ -5,7 +5,7 @@
 import { callAfter, systemClock } from '../../base/clock.ts';
 import { type Engine, type FollowEvents, type Following, TargetError } from '../../engine/targets/engine.ts';
 import type { Home } from '../../job/home/home.ts';
-import { readAgent, readSilence, writeSilence } from '../../job/home/target-records.ts';
+import { readAgent, readSilence, writeSilence } from '../../job/targets/target-records.ts';
 import { logLine } from '../service-log.ts';
 
 const FIRST_MS = 1000;

@@ -20,17 +20,17 @@ import { EXIT } from '../../job/failure.ts';
 import { AnchoredHome } from '../../job/home/anchored-home.ts';
 import type { Home } from '../../job/home/home.ts';
 import { claimOwner, foundValue, highestGeneration, isCopied, readState } from '../../job/home/records.ts';
+import { unknownNeeds } from '../../job/needs.ts';
+import { NO_QUEUE } from '../../job/queue/queue-order.ts';
+import type { JobId } from '../../job/spec.ts';
+import type { Target } from '../../job/target.ts';
 import {
   forgetTargetDone,
   listTargetDone,
   listTargetJobs,
   readTarget,
   writeSilence,
-} from '../../job/home/target-records.ts';
-import { unknownNeeds } from '../../job/needs.ts';
-import { NO_QUEUE } from '../../job/queue/queue-order.ts';
-import type { JobId } from '../../job/spec.ts';
-import type { Target } from '../../job/target.ts';
+} from '../../job/targets/target-records.ts';
 import { isWanted, RESTART, startSuccessor, WakeFifo, waitForClaim } from '../service.ts';
 import { logLine } from '../service-log.ts';
 import { Connection } from './connection.ts';

@@ -13,9 +13,9 @@ import { waitEnded } from '../../engine/wait/job-end.ts';
 import type { AnchoredHome } from '../../job/home/anchored-home.ts';
 import { readConfig } from '../../job/home/config.ts';
 import { foundValue, isCopied, readSpec } from '../../job/home/records.ts';
-import { listTargetJobs, markTargetDone, unmarkTargetJob } from '../../job/home/target-records.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
 import type { Target } from '../../job/target.ts';
+import { listTargetJobs, markTargetDone, unmarkTargetJob } from '../../job/targets/target-records.ts';
 import { WakeFifo } from '../service.ts';
 import { isOnTarget, type TargetSpec } from './remote-job.ts';
 

@@ -66,7 +66,7 @@ folderTest('a newer or damaged home is refused untouched', (dir) => {
   const path = join(dir, 'home');
   assert.equal(trouble(path), 'none');
   const write = (name: string, text: string) => fs.writeFileSync(join(path, name), text);
-  write('format', '4\n');
+  write('format', '5\n');
   assert.deepEqual(openHome(path, false), {
     ok: false,
     failure: { code: 'home-newer', home: path, found: 5, known: 4 },

@@ -11,12 +11,12 @@ import { inspectDirectory, makeDirectory, makeOwnDirectory } from '../../base/fs
 import { namesIn } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
+import type { Home } from '../home/home.ts';
+import { parseId } from '../home/ids.ts';
+import { projectKey } from '../home/job-index.ts';
+import { readValid } from '../home/records.ts';
 import type { JobId } from '../spec.ts';
 import { type Target, targetSchema } from '../target.ts';
-import type { Home } from './home.ts';
-import { parseId } from './ids.ts';
-import { projectKey } from './job-index.ts';
-import { readValid } from './records.ts';
 
 /** In which namespaces, on which machine and in which boot the first job of the target was added. */
 const addedFields = {
