@@ -8,6 +8,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../../../src/cli/messages/failures.ts';
 import { NO_CONFIG, readConfig } from '../../../../src/job/home/config.ts';
+import { sshTarget } from '../../../../src/job/target.ts';
 import { folderTest } from '../../../rig/folder.ts';
 
 const SCHEMA = JSON.parse(fs.readFileSync(join(__dirname, '..', 'config.schema.json'), 'utf8'));
@@ -24,9 +25,12 @@ function fits(schema: any, value: unknown): boolean {
   if (typeof value === 'number' && value > (schema.maximum ?? Number.POSITIVE_INFINITY)) return false;
   if (typeof value === 'string' && schema.pattern) return new RegExp(schema.pattern).test(value);
   if (kind !== 'object') return true;
-  return Object.entries(value as object).every(
-    ([key, below]) => Object.hasOwn(schema.properties, key) && fits(schema.properties[key], below),
-  );
+  return Object.entries(value as object).every(([key, below]) => {
+    const one = Object.hasOwn(schema.properties ?? {}, key)
+      ? schema.properties[key]
+      : schema.additionalProperties;
+    return Boolean(one) && fits(one, below);
+  });
 }
 
 const write = (dir: string, text: string): void => fs.writeFileSync(join(dir, 'config.json'), text);
@@ -54,6 +58,9 @@ folderTest('no file, an empty object, all that may be said', (dir) => {
     queue: 'builds',
     maxWait: 100,
     retention: { olderThan: '30d', keep: 50, maxTotal: '500M' },
+    targets: {
+      box: { engine: 'ssh', host: 'me@gpu1', ssh: ['-F', 'lab.cfg'], cwd: '/work', dir: '/far', slots: 2 },
+    },
   };
   // as an editor of another system saves it
   write(dir, `\ufeff${JSON.stringify(all, null, 2)}`);
@@ -66,6 +73,15 @@ folderTest('no file, an empty object, all that may be said', (dir) => {
       tell: 'always',
       queue: 'builds',
       maxWaitMs: 100_000,
+      targets: new Map([
+        [
+          'box',
+          {
+            ...sshTarget('box', 'me@gpu1'),
+            ...{ ssh: ['-F', 'lab.cfg'], cwd: '/work', dir: '/far', slots: 2 },
+          },
+        ],
+      ]),
       retention: {
         ...NO_CONFIG.retention,
         ...{ olderThanMs: 30 * 86_400_000, keep: 50, maxTotalBytes: 500 * 2 ** 20 },
@@ -130,7 +146,7 @@ folderTest('what is wrong is told by file and key, with what was expected', (dir
   );
   is('[]', `FILE is [], but must be an object: { … } → ${mend}`);
   is('{"notify": true}', `FILE: "notify" is true, but must be "always" or "failure" or "never" → ${mend}`);
-  const keys = '$schema, grace, maxLog, notify, tell, queue, maxWait, retention';
+  const keys = '$schema, grace, maxLog, notify, tell, queue, maxWait, retention, targets';
   for (const [key, meant] of [
     ['max-log', 'maxLog'],
     ['Grace', 'grace'],
@@ -196,4 +212,23 @@ folderTest('the one in docs/configuration.md is accepted, and names every key', 
       .filter((key) => key !== '$schema')
       .sort(),
   );
+});
+
+folderTest('a target: each wrong entry is named, with what it may be', (dir) => {
+  const says = (target: object, name = 'box') =>
+    refusal(dir, JSON.stringify({ targets: { [name]: target } })) ?? 'nothing';
+  assert.equal(says({ host: 'gpu1' }), 'nothing');
+  assert.match(says({}), /"targets\.box" has no "host"/);
+  assert.match(says({ host: '-oProxyCommand=x' }), /"targets\.box\.host" is .* but must be a host/);
+  assert.match(says({ host: 'a b' }), /but must be a host/);
+  assert.match(says({ host: 'gpu1', engine: 'k8s' }), /"targets\.box\.engine" is "k8s", but must be "ssh"/);
+  assert.match(says({ host: 'gpu1', ssh: '-F x' }), /but must be a list of words/);
+  assert.match(says({ host: 'gpu1', cwd: 'app' }), /but must be a path that begins with \//);
+  assert.match(says({ host: 'gpu1', slots: 0 }), /but must be a whole number from 1/);
+  assert.match(
+    says({ hots: 'gpu1' }),
+    /"targets\.box\.hots" is not a key.*did you mean "targets\.box\.host"/,
+  );
+  assert.match(says({ host: 'gpu1' }, 'local'), /"targets\.local" is "local", but must be a name/);
+  assert.match(says({ host: 'gpu1' }, 'ssh:x'), /but must be a name/);
 });

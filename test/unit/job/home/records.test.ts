@@ -174,7 +174,7 @@ folderTest('what cannot be believed is unreadable, and says which field', (dir) 
     'needs',
     ...['maxLogBytes', 'onMaxLog', 'split', 'script', 'placement', 'retry', 'backoffMs'],
     ...['stdin', 'pty', 'onExit', 'notify', 'restartOf', 'origin', 'cwdLink', 'changedVariables', 'session'],
-    ...['server', 'tell'],
+    ...['server', 'tell', 'target'],
   ];
   for (const key of later) {
     assert.equal(why(JSON.stringify({ ...SPEC, [key]: undefined })), 'read');
