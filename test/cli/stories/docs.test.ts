@@ -149,8 +149,13 @@ test('the environment variables that the sources name are those of the page', ()
 
 test('the keys of config.json are those of the page', () => {
   const { properties } = JSON.parse(fs.readFileSync(join(ROOT, 'config.schema.json'), 'utf8'));
-  const keys = Object.entries<{ properties?: object }>(properties).flatMap(([name, { properties: below }]) =>
-    below ? Object.keys(below).map((key) => `${name}.${key}`) : [name],
+  type Below = { properties?: object; additionalProperties?: { properties: object } };
+  const keys = Object.entries<Below>(properties).flatMap(
+    ([name, { properties: below, additionalProperties }]) =>
+      [
+        ...Object.keys(below ?? {}).map((key) => `${name}.${key}`),
+        ...Object.keys(additionalProperties?.properties ?? {}).map((key) => `${name}.NAME.${key}`),
+      ].concat(below || additionalProperties ? [] : [name]),
   );
   assert.deepEqual(firstCells(section(CONFIGURATION, 'Defaults: config.json')).sort(), keys.sort());
 });
