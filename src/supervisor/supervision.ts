@@ -27,7 +27,7 @@ import { findJobProcesses, hasExitRecorder, isDraining, readShimRecord } from '.
 import { type Facts, Publication } from './publication.ts';
 import { putBack, retryAt } from './requeue.ts';
 import { PauseControl } from './stop/pause.ts';
-import { noteSweeperSignals, stopTree } from './stop/stop-tree.ts';
+import { stopTree, sweeperSignals } from './stop/stop-tree.ts';
 
 /** The descriptor of the FIFO `alive` in every supervisor. */
 export const ALIVE_FD = 4;
@@ -87,9 +87,10 @@ export class Supervision {
     this.trim = new Trim(home, spec, (stop) => this.dispatch({ type: 'limit-reached', stop }));
   }
 
-  dispatch(event: Event): void {
+  /** What came at once is published at once. */
+  dispatch(...events: Event[]): void {
     const before = this.status;
-    this.status = nextStatus(before, event);
+    this.status = events.reduce(nextStatus, before);
     if (this.status === before) return;
     if (this.status.phase === 'ended') {
       this.pauses.disarm();
@@ -193,8 +194,8 @@ export class Supervision {
     // requests from before the end count even if no signal came: an owner that was stopped learns of both at
     // once
     this.readRequests(at);
-    noteSweeperSignals(this);
-    this.dispatch({ type: 'main-ended', at, code, known, tookMs: this.tookMs(at) });
+    const ended: Event = { type: 'main-ended', at, code, known, tookMs: this.tookMs(at) };
+    this.dispatch(...sweeperSignals(this), ended);
   }
 
   /** Null: the two times tell the run time, because the wall clock was not changed. */

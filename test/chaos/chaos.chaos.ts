@@ -14,6 +14,7 @@ import { seededChance } from './death.ts';
 import { deliveries } from './deliveries.ts';
 import { disk } from './disk.ts';
 import { homes } from './homes.ts';
+import { killMany } from './kill-many.ts';
 import { kinds } from './kinds.ts';
 import { load } from './load.ts';
 import { cronMatrix, matrix, queueMatrix, triggerMatrix } from './matrix.ts';
@@ -34,6 +35,7 @@ const PARTS: Part[] = [
   triggerMatrix,
   records,
   kinds,
+  killMany,
   homes,
   serviceHomes,
   movedHomes,

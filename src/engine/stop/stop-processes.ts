@@ -108,9 +108,10 @@ export async function stopProcesses(target: StopTarget): Promise<StoppedProcesse
       if (empty >= EMPTY_SCANS && target.isEndKnown()) return { known, forced, survivors: [] };
       const isFirst = sinceTicks === undefined && found.length > 0;
       if (isFirst) {
-        const first = { ticks: ticksNow(), monotonicMs: begunMs, graceMs };
+        // not from before the scan: with many jobs on a busy machine that takes seconds
+        const first = { ticks: ticksNow(), monotonicMs: systemClock.monotonic(), graceMs };
         earlier = target.claimFirst(first);
-        begunMs = earlier?.monotonicMs ?? begunMs;
+        begunMs = (earlier ?? first).monotonicMs;
         sinceTicks = earlier ? 0 : first.ticks;
         target.beforeSignal(signal);
       }

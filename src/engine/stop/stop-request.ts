@@ -14,10 +14,12 @@ import {
   foundValue,
   type LeftClaim,
   readOwner,
+  readFirstSignal,
   readState,
   readStops,
   recordSwept,
   requestStop,
+  SWEEPERS,
 } from '../../job/home/records.ts';
 import { hasHook, type JobId } from '../../job/spec.ts';
 import type { FirstSignal, Stop } from '../../job/state.ts';
@@ -35,6 +37,7 @@ import {
   identify,
   isAlive,
   isLocked,
+  isStopped,
   type ProcessStat,
   pidHere,
   readStat,
@@ -96,8 +99,8 @@ export function watchOwner(job: JobPaths, limitMs = ADOPTER_MS): () => boolean {
   };
 }
 
-async function waitUnowned(job: JobPaths, abort: AbortSignal): Promise<void> {
-  for (const isUnowned = watchOwner(job); !abort.aborted && !isUnowned(); ) await sleep(OWNER_POLL_MS, abort);
+async function waitUnowned(job: JobPaths, abort: AbortSignal, limitMs?: number): Promise<void> {
+  for (const isUnowned = watchOwner(job, limitMs); !abort.aborted && !isUnowned(); ) await sleep(OWNER_POLL_MS, abort);
 }
 
 export interface Killed {
@@ -136,18 +139,41 @@ async function sweepAfterOwner(home: Home, view: LiveView, stop: Stop): Promise<
   const job = home.job(view.id);
   // not AbortSignal.timeout: it takes 32 bits, and a grace may be longer
   const deadline = new AbortController();
-  const disarm = callAfter(stop.graceMs + ANSWER_MS, () => deadline.abort());
+  let disarm = (): void => {};
+  const arm = (wasDue: boolean): void => {
+    disarm = callAfter(stop.graceMs + ANSWER_MS, () => {
+      const isDue = isSweeperDue(job);
+      if (!isDue && !wasDue) return deadline.abort();
+      // the owner has not seen yet that its sweeper ended
+      if (!isDue) nudge(job, view.id);
+      arm(isDue);
+    });
+  };
+  arm(isSweeperDue(job));
   const ended = waitEnded(home, view.id, deadline.signal);
   const first = await Promise.race([ended, waitUnowned(job, deadline.signal).then(() => 'unowned' as const)]);
   const isUnowned = first === 'unowned' && !deadline.signal.aborted;
   deadline.abort();
   disarm();
   const after = isUnowned ? undefined : await ended;
+  // so that an owner that answers later does not take our SIGKILL for an end of the job by itself
+  if (after?.kind === 'live')
+    attemptQuietly(() => requestStop(job, 'kill', { ...stop, ...NOW, sweeper: identify(process.pid)! }));
   const swept = await sweepLeft(home, after ?? view, isUnowned ? stop : NOW);
   // an owner that came late, or is slow, publishes the end
   if ((isUnowned || after?.kind === 'live') && isOwned(job))
     await waitEnded(home, view.id, AbortSignal.timeout(LATE_OWNER_MS));
   return swept;
+}
+
+/** Whether another call that stops many jobs has not come to this one yet: its job has had no signal. */
+function isSweeperDue(job: JobPaths): boolean {
+  const attempt = foundValue(readState(job))?.attempt ?? 1;
+  if (readFirstSignal(job, attempt)) return false;
+  return readStops(job).some(({ sweeper, graceMs }) => {
+    const stat = sweeper && graceMs > 0 && isAlive(sweeper) === 'alive' ? readStat(sweeper.pid) : undefined;
+    return stat !== undefined && !isStopped(stat);
+  });
 }
 
 const NOW = { signal: 'SIGKILL', graceMs: 0 };
@@ -158,15 +184,18 @@ const NOW = { signal: 'SIGKILL', graceMs: 0 };
  */
 export function canSweep(home: Home, view: JobView): boolean {
   if (view.kind !== 'live' || view.status.phase !== 'running' || pauseOf(view.status) !== null) return false;
-  if (view.spec.pty !== null || !HAS_PROC) return false;
+  // the job of this call ends last: its end may be that of this process
+  if (view.spec.pty !== null || !HAS_PROC || callerJob(home, process.env) === view.id) return false;
   const { main, shim, watcher } = readShim(home.job(view.id));
-  const owner = foundValue(readOwner(home.job(view.id)))?.identity;
-  return [main, shim, watcher, owner].every((one) => one !== undefined && isAlive(one) === 'alive');
+  const owner = foundValue(readOwner(home.job(view.id)));
+  if (!owner?.knows.includes(SWEEPERS)) return false;
+  return [main, shim, watcher, owner.identity].every(
+    (one) => one !== undefined && isAlive(one) === 'alive',
+  );
 }
 
-/** Whether this process is one of the job, or would be found with its processes. */
-function isAmong(home: Home, id: JobId, found: ProcessStat[]): boolean {
-  if (callerJob(home, process.env) === id) return true;
+/** Whether this process, without the marker of a job, is found with the processes of this one. */
+function isAmong(found: ProcessStat[]): boolean {
   const { ppid, group, session } = readStat(process.pid)!;
   return found.some(({ pid }) => pid === ppid || pid === group || pid === session);
 }
@@ -180,13 +209,12 @@ async function sweepForOwner(home: Home, view: LiveView, stop: Stop): Promise<Ki
   // the main process lived when the first pass began
   const swept = await sweepLeft(home, view, stop, true);
   // an owner that is not told goes on as soon as this process has ended
-  if (swept.alive.length === 0) {
-    recordSwept(job, { stopped: swept.stopped, forced: swept.forced });
-    nudge(job, view.id, true);
-  }
+  if (swept.alive.length > 0) return swept;
+  recordSwept(job, { stopped: swept.stopped, forced: swept.forced });
+  nudge(job, view.id, true);
   const over = new AbortController();
   const disarm = callAfter(SWEPT_MS, () => over.abort());
-  await Promise.race([waitEnded(home, view.id, over.signal), waitUnowned(job, over.signal)]);
+  await Promise.race([waitEnded(home, view.id, over.signal), waitUnowned(job, over.signal, LATE_OWNER_MS)]);
   disarm();
   over.abort();
   return swept;
@@ -217,7 +245,8 @@ export async function killLive(
   isOneOfMany: boolean,
 ): Promise<Killed> {
   const job = home.job(view.id);
-  const sweeps = isOneOfMany && canSweep(home, view) && !isAmong(home, view.id, before);
+  const current = isOneOfMany ? observe(home, view.id) : undefined;
+  const sweeps = current !== undefined && canSweep(home, current) && !isAmong(before);
   const asked = askOwner(job, view.id, sweeps ? { ...stop, sweeper: identify(process.pid)! } : stop);
   const swept =
     asked === 'failed'
@@ -248,7 +277,8 @@ export async function sweepLeft(
   const claimFirst = (first: Omit<FirstSignal, 'v'>): FirstSignal | undefined => {
     // if the records of a job cannot be read, its FIFO tells whether it runs
     const isLive = view.kind === 'live' || (view.kind === 'unreadable' && isLocked(job.alive));
-    const attempt = ('state' in view && view.state?.attempt) || 1;
+    // a retried job may be at its next one by now
+    const { attempt = 1 } = foundValue(readState(job)) ?? {};
     if (isLive) return claimFirstSignal(job, attempt, first);
     left = claimLeftSignal(job, first);
     return left.earlier;

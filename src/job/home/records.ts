@@ -113,16 +113,19 @@ export interface Owner {
   identity: Identity;
 }
 
-/** An owner on record; `knows`: the needs that its program knows. */
+/** An owner on record; `knows`: the needs that its program knows, and SWEEPERS. */
 interface RecordedOwner extends Owner {
   knows: string[];
 }
+
+/** An owner that knows this waits for the sweeper of a stop. */
+export const SWEEPERS = 'sweepers';
 
 /** Tries to become `owner.N`. */
 export const claimOwner = (job: JobPaths, { generation, identity }: Owner, flush: Flush = 'all'): boolean =>
   claim(
     job.owner(generation),
-    withChecksum({ v: 1, identity, knows: KNOWN_NEEDS, directory: inodeOf(job) }),
+    withChecksum({ v: 1, identity, knows: [...KNOWN_NEEDS, SWEEPERS], directory: inodeOf(job) }),
     flush,
   );
 

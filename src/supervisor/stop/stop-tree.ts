@@ -7,7 +7,13 @@ import type { OnFound } from '../../engine/observe/process-tree.ts';
 import { isAlive, isStopped, type ProcessStat, readStat } from '../../engine/os/process-identity.ts';
 import { continueHelpers, stopProcesses } from '../../engine/stop/stop-processes.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import { claimFirstSignal, type Owner, readFirstSignal, readSwept } from '../../job/home/records.ts';
+import {
+  claimFirstSignal,
+  type Owner,
+  readFirstSignal,
+  readStops,
+  readSwept,
+} from '../../job/home/records.ts';
 import type { Event } from '../../job/lifecycle.ts';
 import type { Status, StatusOf, Swept } from '../../job/state.ts';
 
@@ -26,7 +32,7 @@ interface Stoppable {
   dispatch(event: Event): void;
 }
 
-type SweptJob = Pick<Stoppable, 'job' | 'attempt' | 'status' | 'dispatch'>;
+type SweptJob = Pick<Stoppable, 'job' | 'attempt' | 'status'>;
 
 export async function stopTree(owner: Stoppable): Promise<void> {
   const now = () => owner.status as StatusOf<'stopping'>;
@@ -68,10 +74,8 @@ const POLL_MS = 5000;
  * owner stops the job as if there had been none: signals that were sent are in `first.N`.
  */
 async function waitSwept(owner: Stoppable, now: () => StatusOf<'stopping'>): Promise<Swept | undefined> {
-  const { sweeper, signal, graceMs } = now().stop;
+  const { sweeper, graceMs } = now().stop;
   if (!sweeper) return undefined;
-  // for SIGKILL there is no first.N
-  if (signal === 'SIGKILL') owner.dispatch({ type: 'signalled', signal });
   for (const deadline = systemClock.monotonic() + graceMs + SWEEPER_MS; ; ) {
     owner.checkMain();
     // checked first: its answer may come between the two
@@ -84,13 +88,16 @@ async function waitSwept(owner: Stoppable, now: () => StatusOf<'stopping'>): Pro
   }
 }
 
-/** The signals of a sweeper so far: it records the first one before it sends it, and kills after the grace. */
-export function noteSweeperSignals(owner: SweptJob): void {
-  const { status } = owner;
-  if (status.phase !== 'stopping' || !status.stop.sweeper) return;
-  const first = readFirstSignal(owner.job, owner.attempt);
-  if (!first) return;
-  owner.dispatch({ type: 'signalled', signal: status.stop.signal });
-  if (systemClock.monotonic() - first.monotonicMs >= first.graceMs)
-    owner.dispatch({ type: 'signalled', signal: 'SIGKILL' });
+/**
+ * The signals that a sweeper may have sent by now. It records the first one before it sends it, and kills after
+ * the grace. Without a grace it kills at once, and records nothing. Its request may be the harder one of two.
+ */
+export function sweeperSignals({ job, attempt, status }: SweptJob): Event[] {
+  if (status.phase !== 'stopping' || !readStops(job).some(({ sweeper }) => sweeper)) return [];
+  const { signal, graceMs } = status.stop;
+  const first = readFirstSignal(job, attempt);
+  const sinceMs = first ? systemClock.monotonic() - first.monotonicMs : 0;
+  const sent = first ? [signal] : [];
+  if (sinceMs >= Math.min(graceMs, first?.graceMs ?? graceMs)) sent.push('SIGKILL');
+  return sent.map((one) => ({ type: 'signalled', signal: one }));
 }

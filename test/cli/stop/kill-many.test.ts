@@ -94,12 +94,33 @@ rigTest('a harder kill of one of them ends it at once', async (rig) => {
   );
   assert.equal((await rig.bgjob(['kill', '--now', String(id)])).code, 0);
   assert.equal((await call.answer).code, 0);
-  assert.equal((await rig.show(id)).exitCode, 137);
+  const { state, exitCode, signal } = await rig.show(id);
+  assert.deepEqual([state, exitCode, signal], ['killed', 137, 'SIGKILL']);
 });
+
+for (const words of [['--now'], ['--grace', '0'], ['-s', 'INT', '--grace', '0']])
+  rigTest(`${words.join(' ')}: each was killed, and did not end by itself`, async (rig) => {
+    const ids = await startPlain(rig, 5);
+    for (const answer of await rig.json(['kill', ...words, ...ids.map(String)])) {
+      const { state, exitCode, signal, forced } = answer;
+      assert.deepEqual([state, exitCode, signal, forced], ['killed', 137, 'SIGKILL', 0]);
+    }
+  });
 
 rigTest('a job that stops itself among others is left to its owner', async (rig) => {
   await startPlain(rig, 4);
   const id = await rig.run(["bgjob kill 1 2 3 4 $BGJOB_ID; echo 'it lives'"]);
+  for (const one of [1, 2, 3, 4, id]) await rig.untilState(one, 'killed', 'exited');
+  assert.equal(sweeperOf(rig, id), undefined);
+  assert.ok(!rig.log(id).includes('it lives'));
+  // it comes last, so that the call tells of the others
+  assert.match(rig.log(id), /^([1-4] killed \(TERM, .*\n){4}$/);
+});
+
+rigTest('the same from a process of it that does not carry its marker', async (rig) => {
+  await startPlain(rig, 4);
+  const clean = 'env -u BGJOB_ID -u BGJOB_TOKEN bgjob kill 1 2 3 4 $BGJOB_ID';
+  const id = await rig.run([`${clean}; echo 'it lives'`]);
   for (const one of [1, 2, 3, 4, id]) await rig.untilState(one, 'killed', 'exited');
   assert.equal(sweeperOf(rig, id), undefined);
   assert.ok(!rig.log(id).includes('it lives'));
