@@ -43,16 +43,18 @@ export class Publication {
 
   /**
    * Writes the state. For a queued job, `running` is not flushed: no user sees it, and after a power
-   * cut the job waits again. A job that is not queued would be lost without its record.
+   * cut the job waits again. A job that is not queued would be lost without its record. Of `stopping` the name
+   * is not flushed: after a power cut the state before it tells the same.
    */
   publish(facts: Facts): void {
     this.facts = facts;
     const { status } = facts;
-    const isDurable = this.spec.placement === null || status.phase !== 'running';
+    const isUnseen = this.spec.placement !== null && status.phase === 'running';
+    const flush = isUnseen ? 'none' : status.phase === 'stopping' ? 'content' : 'all';
     try {
       this.findCopy();
       if (!this.mayPublish()) return;
-      writeState(this.job, this.stateOf(facts), isDurable ? 'all' : 'none');
+      writeState(this.job, this.stateOf(facts), flush);
       this.mark(status);
     } catch (thrown) {
       ignoreSystemError(thrown);

@@ -891,8 +891,48 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'a kill of many jobs takes over the stop of the job in which it runs',
-    changes: [{ file: 'engine/stop/stop-request.ts', from: ' && !isAmong(home, view.id, before);', to: ';' }],
+    changes: [{ file: 'engine/stop/stop-request.ts', from: ' && !isAmong(before);', to: ';' }],
+    by: { test: 'cli/stop/kill-many.test.ts', name: /the same from a process of it/ },
+  },
+  {
+    what: 'a kill of many jobs stops the job in which it runs among the first',
+    changes: [
+      { file: 'engine/stop/stop-request.ts', from: ' || callerJob(home, process.env) === view.id)', to: ')' },
+    ],
     by: { test: 'cli/stop/kill-many.test.ts', name: /a job that stops itself among others/ },
+  },
+  {
+    what: 'a kill of many jobs without a grace: the owners take SIGKILL for an end by itself',
+    changes: [
+      {
+        file: 'supervisor/stop/stop-tree.ts',
+        from: 'sinceMs >= Math.min(graceMs, first?.graceMs ?? graceMs)',
+        to: 'first && sinceMs >= first.graceMs',
+      },
+    ],
+    by: { test: 'cli/stop/kill-many.test.ts', name: /--now: each was killed/ },
+  },
+  {
+    what: 'a kill of many jobs stops also those whose owner knows no sweeper',
+    changes: [
+      {
+        file: 'engine/stop/stop-request.ts',
+        from: 'if (!owner?.knows.includes(SWEEPERS)) return false;',
+        to: 'if (!owner) return false;',
+      },
+    ],
+    by: { test: 'programs/old-supervisor.test.ts', name: /know no sweeper/ },
+  },
+  {
+    what: 'a second kill does not wait for the call that stops many',
+    changes: [
+      {
+        file: 'engine/stop/stop-request.ts',
+        from: 'if (!isDue && !wasDue) return deadline.abort();',
+        to: 'if (isDue || !isDue) return deadline.abort();',
+      },
+    ],
+    by: { test: 'chaos/kill-many.test.ts', name: /also if the call that stops many is slow/ },
   },
   {
     what: 'a search of the process table gets a pass that had begun before',

@@ -97,3 +97,28 @@ rigTest(
   },
   { skip: cannotBuild(VERSION) },
 );
+
+rigTest(
+  `${VERSION}: its supervisors know no sweeper: each stops its job itself, also if many are stopped at once`,
+  async (rig) => {
+    const program = buildOld(VERSION);
+    const old = (...args: string[]) => rig.start(process.execPath, ['--', program, ...args]).answer;
+    const ids = ['1', '2', '3', '4', '5', '6'];
+    for (const id of ids)
+      if (id === '6') assert.equal(await rig.run(['--', 'sleep', '1000']), 6);
+      else assert.equal((await old('run', '--', 'sleep', '1000')).stdout, `${id}\n`);
+    for (const id of ids) await rig.untilState(Number(id), 'running');
+    const killed = await rig.json(['kill', ...ids]);
+    assert.deepEqual(
+      killed.map(({ state, exitCode }) => `${state} ${exitCode}`),
+      ids.map(() => 'killed 143'),
+    );
+    const sweepers = ids.map(
+      (id) => JSON.parse(fs.readFileSync(rig.file(Number(id), 'stop.term'), 'utf8')).sweeper,
+    );
+    assert.deepEqual(sweepers.slice(0, 5), [undefined, undefined, undefined, undefined, undefined]);
+    assert.ok(sweepers[5]);
+    assert.match((await old('status', '6')).stdout, /^6 killed SIGTERM/);
+  },
+  { skip: cannotBuild(VERSION) },
+);

@@ -13,8 +13,8 @@ import {
   claimLeftSignal,
   foundValue,
   type LeftClaim,
-  readOwner,
   readFirstSignal,
+  readOwner,
   readState,
   readStops,
   recordSwept,
@@ -100,7 +100,8 @@ export function watchOwner(job: JobPaths, limitMs = ADOPTER_MS): () => boolean {
 }
 
 async function waitUnowned(job: JobPaths, abort: AbortSignal, limitMs?: number): Promise<void> {
-  for (const isUnowned = watchOwner(job, limitMs); !abort.aborted && !isUnowned(); ) await sleep(OWNER_POLL_MS, abort);
+  for (const isUnowned = watchOwner(job, limitMs); !abort.aborted && !isUnowned(); )
+    await sleep(OWNER_POLL_MS, abort);
 }
 
 export interface Killed {
@@ -189,9 +190,7 @@ export function canSweep(home: Home, view: JobView): boolean {
   const { main, shim, watcher } = readShim(home.job(view.id));
   const owner = foundValue(readOwner(home.job(view.id)));
   if (!owner?.knows.includes(SWEEPERS)) return false;
-  return [main, shim, watcher, owner.identity].every(
-    (one) => one !== undefined && isAlive(one) === 'alive',
-  );
+  return [main, shim, watcher, owner.identity].every((one) => one !== undefined && isAlive(one) === 'alive');
 }
 
 /** Whether this process, without the marker of a job, is found with the processes of this one. */
