@@ -921,7 +921,7 @@ export const MUTANTS: Mutant[] = [
         to: 'if (!owner) return false;',
       },
     ],
-    by: { test: 'programs/old-supervisor.test.ts', name: /know no sweeper/ },
+    by: { test: 'cli/stop/kill-many.test.ts', name: /does not say that it waits/ },
   },
   {
     what: 'a second kill does not wait for the call that stops many',
