@@ -64,8 +64,8 @@ async function endInOrder(supervision: Supervision, notifyWatcher?: () => void):
   // the job is unlocked now: it may be the next one itself
   if (supervision.isRequeued) await startNextJob(supervision, false);
   // the records of a job that was put back belong to the next owner
-  const mayBeLeft = notifyWatcher && !supervision.isRequeued && (await isSuspect(supervision));
-  if (mayBeLeft) await recordLeftovers(supervision);
+  const mayBeLeft = notifyWatcher && !supervision.isRequeued && !supervision.isSwept;
+  if (mayBeLeft && (await isSuspect(supervision))) await recordLeftovers(supervision);
   const limit = notifyWatcher && enforceLogLimit(supervision);
   // last, because gc may take a second, in which this process would not react to the end of another job
   const { home } = supervision;

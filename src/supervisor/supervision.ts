@@ -47,6 +47,8 @@ export class Supervision {
   status: Status = { phase: 'starting' };
   stopped = 0;
   forced = 0;
+  /** A stop has looked several times in a row, and no process of the job was left. */
+  isSwept = false;
   /** The shim, if it is our child that has not ended: its pid cannot be that of another process. */
   shimPid: number | undefined;
   /** The watcher, if it started this process: a shim that was killed early has not recorded it. */
@@ -145,7 +147,8 @@ export class Supervision {
 
   /** By `exit.N`, or because shim and main process are dead without a record. */
   checkMain(): void {
-    if (this.isOver || this.reportExit()) return;
+    const isReported = this.status.phase === 'stopping' && this.status.ended !== null;
+    if (this.isOver || isReported || this.reportExit()) return;
     // the shim can still write, and that is read when the home is back
     if (this.isHomeAway) return;
     const { main } = readShimRecord(this);

@@ -24,6 +24,7 @@ interface Stoppable {
   readonly status: Status;
   stopped: number;
   forced: number;
+  isSwept: boolean;
   processes(onFound: OnFound): Promise<ProcessStat[]>;
   isOurs(pid: number): boolean;
   checkMain(): void;
@@ -41,10 +42,11 @@ export async function stopTree(owner: Stoppable): Promise<void> {
   if (swept) {
     owner.stopped += swept.stopped;
     owner.forced += swept.forced;
+    owner.isSwept = true;
     owner.dispatch({ type: 'swept', at: systemClock.now() });
     return;
   }
-  const { known, forced } = await stopProcesses({
+  const { known, forced, survivors } = await stopProcesses({
     claimFirst: (first) => claimFirstSignal(owner.job, owner.attempt, first),
     request: () => now().stop,
     find: (onFound) => owner.processes(onFound),
@@ -57,6 +59,7 @@ export async function stopTree(owner: Stoppable): Promise<void> {
   const isOfJob = (pid: number) => !owner.isOurs(pid);
   owner.stopped += [...known].filter(isOfJob).length;
   owner.forced += [...forced].filter(isOfJob).length;
+  owner.isSwept = survivors.length === 0;
   owner.dispatch({ type: 'swept', at: systemClock.now() });
 }
 
