@@ -16,6 +16,7 @@ import {
   readStops,
   requestStop,
   reserveEnd,
+  SWEEPERS,
   writeSpec,
   writeState,
 } from '../../../../src/job/home/records.ts';
@@ -198,7 +199,7 @@ folderTest('the highest owner counts, by number and not by name', (dir) => {
     fs.writeFileSync(`${dir}/${name}`, '');
   assert.deepEqual(readOwner(job), {
     kind: 'read',
-    value: { generation: 10, identity: { ...IDENTITY, pid: 10 }, knows: KNOWN_NEEDS },
+    value: { generation: 10, identity: { ...IDENTITY, pid: 10 }, knows: [...KNOWN_NEEDS, SWEEPERS] },
   });
   // one of before `needs`
   fs.writeFileSync(job.owner(10), JSON.stringify({ v: 1, identity: IDENTITY }));
