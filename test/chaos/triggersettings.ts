@@ -1,6 +1,7 @@
 /** The settings of the crash matrix in which a delivery comes: each process that has to do with it is killed, and its job runs once all the same. */
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { attemptQuietly } from '../../src/base/result.ts';
 import { bearer, send } from '../rig/http.ts';
 import type { Rig } from '../rig/rig.ts';
 import { recordOf } from '../rig/triggers.ts';
@@ -39,12 +40,15 @@ class Hook {
 
   /** Delivers it; by no command of bgjob, which would start another listener. Status 0: nobody is there. */
   async deliver(): Promise<Answered> {
-    if (!this.isThere) return { status: 0, id: null };
-    const { host, port, secret } = recordOf(this.rig, NAME);
+    const none = { status: 0, id: null };
+    // an adder that fails removes it again, perhaps at this very moment
+    const record = attemptQuietly(() => recordOf(this.rig, NAME));
+    if (!record) return none;
+    const { host, port, secret } = record;
     const headers = { ...bearer(secret), 'X-GitHub-Delivery': DELIVERY };
     return send(`http://${host}:${port}/${NAME}`, { headers, body: DELIVERY }).then(
       ({ status, json }) => ({ status, id: json?.id ?? null }),
-      () => ({ status: 0, id: null }),
+      () => none,
     );
   }
 

@@ -4,11 +4,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isInUse, listeningOf, portsOf } from '../../../../src/engine/os/sockets.ts';
 
+/** The table of one turn of the event loop is read once: each listener is there before the next turn. */
 async function listen(host: string): Promise<{ port: number; close(): Promise<unknown> }> {
   const server = createServer((socket) => socket.end()).listen(0, host);
   await once(server, 'listening');
+  await nextTurn();
   return {
     port: (server.address() as AddressInfo).port,
     close: () => {
@@ -41,6 +44,7 @@ test('our own listening ports, on IPv4 and IPv6, in order, while they listen', a
 test('a port is taken on an address, or on all of them', async () => {
   const server = createServer().listen(0, '127.0.0.2');
   await once(server, 'listening');
+  await nextTurn();
   const { port } = server.address() as AddressInfo;
   assert.deepEqual(
     listeningOf([process.pid]).filter((one) => one.port === port),
@@ -63,6 +67,7 @@ test('a port is taken on an address, or on all of them', async () => {
   ] as const) {
     const other = createServer().listen({ port: 0, host });
     await once(other, 'listening');
+    await nextTurn();
     const at = (other.address() as AddressInfo).port;
     const found = listeningOf([process.pid]).find((one) => one.port === at);
     assert.deepEqual(found, { port: at, address }, host);
