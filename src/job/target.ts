@@ -2,6 +2,8 @@
  * A target: the machine on which the command of a job runs, and how it is reached. A job keeps the settings
  * with which it was started: a later change of config.json does not move it.
  */
+import { homedir } from 'node:os';
+import { resolve } from 'node:path';
 import * as is from '../base/schema.ts';
 
 /** Each way to run jobs elsewhere. */
@@ -29,9 +31,24 @@ export type Target = is.SchemaType<typeof targetSchema>;
 /** The word for this machine. */
 export const LOCAL_TARGET = 'local';
 
-/** A word that begins with `-` is an option for ssh. */
+/**
+ * A word that begins with `-` is an option for ssh. `ssh://host:22` is one of its own spellings; `ssh:host` is
+ * ours, and a port after one colon is of neither.
+ */
 export const isHost = (text: string): boolean =>
-  /^(?!-)[^\s\0-\x1f]{1,255}$/.test(text) && !/@(-|$)/.test(text);
+  /^(?!-)[^\s\0-\x1f]{1,255}$/.test(text) &&
+  !/@(-|$)/.test(text) &&
+  (/^ssh:\/\/[^/]/.test(text) || !/^ssh:|^\/\/|^[^:]*:\d+$/.test(text));
+
+const FILE_OPTIONS = ['-F', '-i', '-E', '-S'];
+
+/** The options of ssh with whole paths: the calls that use them have different working directories. */
+export const withWholePaths = (ssh: readonly string[], folder: string): string[] =>
+  ssh.map((word, at) => {
+    if (!FILE_OPTIONS.includes(ssh[at - 1] ?? '') || word === 'none' || word.includes('%')) return word;
+    // ssh itself reads `~` after some of them
+    return word.startsWith('~') ? word.replace(/^~(?=\/)/, homedir()) : resolve(folder, word);
+  });
 
 export const sshTarget = (name: string, host: string): Target => ({
   ...{ name, engine: 'ssh', host, ssh: [], cwd: null, dir: null, slots: null, key: '' },
@@ -39,9 +56,12 @@ export const sshTarget = (name: string, host: string): Target => ({
 
 /** The target that a word names without config.json; undefined: none, or a host that cannot be one. */
 export function parseTargetWord(word: string): Target | undefined {
-  const host = word.startsWith('ssh:') ? word.slice(4) : '';
+  const host = word.startsWith('ssh://') ? word : word.startsWith('ssh:') ? word.slice(4) : '';
   return isHost(host) ? sshTarget(word, host) : undefined;
 }
+
+/** The word of a target that config.json does not name. */
+export const targetWordOf = (host: string): string => (host.startsWith('ssh://') ? host : `ssh:${host}`);
 
 /** Takes the place of the sandbox of a local job: only the service of the target starts the job. */
 export const targetSandbox = ({ key }: Target): { sandbox: string; cgroup: string } => ({

@@ -33,7 +33,7 @@ async function check(context: Context, word: string): Promise<Result<Exit>> {
   const { output } = context;
   const config = context.config();
   if (!config.ok) return config;
-  const found = findTarget(word, config.value);
+  const found = findTarget(word, config.value, 'targets');
   if (!found.ok) return found;
   const target = found.value;
   if (target === null) return fail(targetOnlyLocal());

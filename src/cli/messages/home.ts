@@ -224,7 +224,7 @@ const CONFIG_VALUES: Record<ConfigValue, string> = {
   object: 'an object: { … }',
   'target name': 'a name: letters, digits and . _ -, not digits alone, and not "local"',
   engine: TARGET_ENGINES.map((one) => `"${one}"`).join(' or '),
-  host: 'a host as ssh takes it: "gpu1" or "me@gpu1", without spaces and without - at the start',
+  host: 'a host as ssh takes it: "gpu1", "me@gpu1" or "ssh://me@gpu1:2222"',
   'list of words': 'a list of words for ssh, such as ["-F", "lab.cfg"]',
   'absolute path': 'a path that begins with /',
   slots: 'a whole number from 1 to 99999',

@@ -49,7 +49,8 @@ export const movedText = (label: string, queue: string, place: number | null) =>
   `${label} ${place === null ? 'is being started' : `is #${place} in queue ${queue}`}`;
 
 /** `gpu1` for `ssh:gpu1`, and the name of a target of config.json. */
-export const targetLabel = ({ name }: Pick<Target, 'name'>): string => safe(name.replace(/^ssh:/, ''));
+export const targetLabel = ({ name }: Pick<Target, 'name'>): string =>
+  safe(name.replace(/^ssh:(?:\/\/)?/, ''));
 
 /** A shorter silence says nothing: a connection was just lost, and is made anew. */
 const SILENT_MS = 5000;

@@ -9,7 +9,7 @@ import {
   type Trouble,
 } from '../../engine/targets/engine.ts';
 import type { Spec } from '../../job/spec.ts';
-import type { Target } from '../../job/target.ts';
+import { type Target, targetWordOf } from '../../job/target.ts';
 import { type FarContact, quoteWord } from '../../job/view.ts';
 import { contactText, targetLabel } from './queue.ts';
 import { type FailureTexts, type MessageAndHint, typed, usageError } from './usage.ts';
@@ -25,6 +25,15 @@ export interface ShownTarget {
 /** The call by which a person tries the same. */
 const sshLine = ({ host, ssh }: ShownTarget, ...before: string[]): string =>
   ['ssh', ...before, ...ssh, host].map(quoteWord).join(' ');
+
+/** Gives the host a key; ssh-copy-id takes few of the options of ssh. */
+function copyLine(target: ShownTarget): string {
+  const { host, ssh } = target;
+  const isTaken = ssh.every((word, at) => /^-[Fop]/.test(word) || /^-[Fop]$/.test(ssh[at - 1] ?? ''));
+  return isTaken && !host.startsWith('ssh://')
+    ? ['ssh-copy-id', ...ssh, host].map(quoteWord).join(' ')
+    : `ssh-copy-id; this must then work: ${sshLine(target)}`;
+}
 
 /** What happened, and what to do; the program's own words follow the first. */
 const TROUBLE: Record<Trouble, (target: ShownTarget, said: string) => MessageAndHint> = {
@@ -46,11 +55,11 @@ const TROUBLE: Record<Trouble, (target: ShownTarget, said: string) => MessageAnd
   ],
   'host-key-changed': (target) => [
     'the host has another key than before',
-    `ask its administrator before you trust it; then: ssh-keygen -R HOST, and ${sshLine(target)}`,
+    `ask its administrator before you trust it. This says which line to remove: ${sshLine(target)}`,
   ],
   permission: (target) => [
     'the login is not accepted without a question',
-    `bgjob answers no password. Give the host a key: ${['ssh-copy-id', target.host].map(quoteWord).join(' ')}; or load yours: ssh-add`,
+    `bgjob answers no password. Load your key: ssh-add. Or give the host one: ${copyLine(target)}`,
   ],
   silent: (target) => ['ssh gives no answer', `see where it stops: ${sshLine(target, '-v')}`],
   'login-shell-hangs': (target) => [
@@ -149,7 +158,7 @@ export const targetFailures: FailureTexts<'target-refused' | 'target-silent'> = 
 
 /** `box: me@gpu1, in /scratch/app`. */
 export function targetText({ name, host, cwd }: Target): string {
-  const where = name === `ssh:${host}` ? name : `${name}: ${host}`;
+  const where = name === targetWordOf(host) ? name : `${name}: ${host}`;
   return safe(cwd === null ? where : `${where}, in ${cwd}`);
 }
 
@@ -166,7 +175,7 @@ export const TARGET_HEADS = ['NAME', 'ENGINE', 'HOST', 'SLOTS', 'JOBS', 'STATE']
 
 export function targetCells({ target, jobs: count, contact }: TargetRow): string[] {
   const { engine, host, slots } = target;
-  const state = contactText(target, contact) || (contact ? 'answers' : '-');
+  const state = contactText(target, contact) || (contact ? 'in use' : '-');
   return [
     targetLabel(target),
     engine,
@@ -202,20 +211,24 @@ export function factRows(facts: FarFacts): [string, string][] {
 
 // --on
 
-export const noSuchTarget = (word: string, known: string[], meant: string | undefined) => {
+/** What was called with the name of a target. */
+export type TargetCall = '--on' | 'targets';
+
+const callOn = (call: TargetCall, word: string): string =>
+  call === 'targets' ? `bgjob targets ${typed(word)}` : `bgjob run --on ${typed(word)} -- command`;
+
+export const noSuchTarget = (word: string, known: string[], meant: string | undefined, call: TargetCall) => {
   const list = known.length > 0 ? `: there are ${known.map(safe).join(', ')}` : '';
   return usageError(
-    `--on: no target "${clip(safe(word), 80)}" in config.json${list}`,
-    meant === undefined
-      ? 'bgjob run --on ssh:[user@]host -- command'
-      : `bgjob run --on ${safe(meant)} -- command`,
+    `${call}: no target "${clip(safe(word), 80)}" in config.json${list}`,
+    callOn(call, meant ?? 'ssh:me@gpu1'),
   );
 };
 
-export const badTargetWord = (word: string) =>
+export const badTargetWord = (word: string, call: TargetCall) =>
   usageError(
-    `--on: "${clip(safe(word), 80)}" does not name a host`,
-    'bgjob run --on ssh:me@gpu1 -- command; a port or a key: in ~/.ssh/config, or targets.NAME.ssh of config.json',
+    `${call}: "${clip(safe(word), 80)}" does not name a host`,
+    `${callOn(call, 'ssh:me@gpu1')}; with a port: ssh://me@gpu1:2222`,
   );
 
 /** Why each of these is refused: its work needs a process on this machine. */

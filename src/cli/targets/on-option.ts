@@ -3,9 +3,15 @@ import { isAbsolute, join } from 'node:path';
 import { nearestWord } from '../../base/text/edit-distance.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Config } from '../../job/home/config.ts';
-import { LOCAL_TARGET, parseTargetWord, type Target } from '../../job/target.ts';
+import { isHost, LOCAL_TARGET, parseTargetWord, type Target, targetWordOf } from '../../job/target.ts';
 import type { JobView } from '../../job/view.ts';
-import { badTargetWord, noSuchTarget, notOnTarget, scriptTooLargeForTarget } from '../messages/targets.ts';
+import {
+  badTargetWord,
+  noSuchTarget,
+  notOnTarget,
+  scriptTooLargeForTarget,
+  type TargetCall,
+} from '../messages/targets.ts';
 
 export const ON_OPTIONS = {
   on: {
@@ -15,14 +21,19 @@ export const ON_OPTIONS = {
   },
 } as const;
 
-/** Null: on this machine. */
-export function findTarget(word: string | null, { targets }: Pick<Config, 'targets'>): Result<Target | null> {
+/** Null: on this machine. `call` is what names a target, to show how it is written. */
+export function findTarget(
+  word: string | null,
+  { targets }: Pick<Config, 'targets'>,
+  call: TargetCall = '--on',
+): Result<Target | null> {
   if (word === null || word === LOCAL_TARGET) return ok(null);
   const found = targets.get(word) ?? parseTargetWord(word);
   if (found) return ok(found);
-  if (word.startsWith('ssh:')) return fail(badTargetWord(word));
+  if (word.startsWith('ssh:')) return fail(badTargetWord(word, call));
   const known = [...targets.keys()].sort();
-  return fail(noSuchTarget(word, known, nearestWord(word, known)));
+  const meant = nearestWord(word, known) ?? (isHost(word) ? targetWordOf(word) : undefined);
+  return fail(noSuchTarget(word, known, meant, call));
 }
 
 /** With the directory of -C there, if it is given. */

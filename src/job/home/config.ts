@@ -8,7 +8,7 @@ import { readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { type ConfigTrouble, type ConfigValue, fail, ok, type Result } from '../failure.ts';
 import { NOTIFY_WHENS, type NotifyWhen } from '../spec.ts';
-import { isHost, LOCAL_TARGET, sshTarget, TARGET_ENGINES, type Target } from '../target.ts';
+import { isHost, LOCAL_TARGET, sshTarget, TARGET_ENGINES, type Target, withWholePaths } from '../target.ts';
 import { isName } from './project.ts';
 import { DEFAULT_RETENTION, type RetentionRules } from './retention.ts';
 
@@ -200,10 +200,11 @@ export function readConfig(home: string): Result<Config> {
   }
   const read = readKeys(path, value, KEYS, '');
   if (!read.ok) return read;
-  return ok(configOf(read.value));
+  return ok(configOf(read.value, home));
 }
 
-function configOf(values: Map<string, unknown>): Config {
+/** `home`: the folder of the file. */
+function configOf(values: Map<string, unknown>, home: string): Config {
   const get = <T>(key: string): T | null => (values.get(key) as T | undefined) ?? null;
   return {
     graceMs: get('grace'),
@@ -221,13 +222,13 @@ function configOf(values: Map<string, unknown>): Config {
     targets: new Map(
       [...values].flatMap(([key, value]) => {
         const given = value as Partial<Target> & Pick<Target, 'name' | 'host'>;
-        return key.startsWith('targets.')
-          ? [[given.name, { ...sshTarget(given.name, given.host), ...given }]]
-          : [];
+        if (!key.startsWith('targets.')) return [];
+        const ssh = withWholePaths(given.ssh ?? [], home);
+        return [[given.name, { ...sshTarget(given.name, given.host), ...given, ssh }]];
       }),
     ),
   };
 }
 
 /** The values to use if the file cannot be read. */
-export const NO_CONFIG = configOf(new Map());
+export const NO_CONFIG = configOf(new Map(), '');
