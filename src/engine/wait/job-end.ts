@@ -107,8 +107,9 @@ export async function waitEnded(
           if (released) continue;
         }
         await attendNow(home, queue);
-        await attendFar(home, view);
       }
+      // a FIFO that nobody has held since we opened it never tells that it is free
+      await attendFar(home, view);
       const pause = queue !== undefined ? QUEUED_POLL_MS : released ? POLL_MS : SHORT_MS;
       const slept = sleep(pause, signal);
       // a race without `released` would be won at once, again and again

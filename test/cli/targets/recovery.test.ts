@@ -41,6 +41,19 @@ boxTest('a service that is killed loses nothing: wait goes on, the code is true'
   await untilClean(box);
 });
 
+boxTest('a wait that begins after the service has ended starts it again', async (rig, box) => {
+  const id = await rig.run(['--on', 'box', '--', ...gated(box, 'a', 6)]);
+  await rig.untilState(id, 'running');
+  await box.end();
+  open(box, 'a');
+  assert.equal((await rig.bgjob(['wait', String(id)])).code, 6);
+  const next = await rig.run(['--on', 'box', '--', ...gated(box, 'b', 0)]);
+  await rig.untilState(next, 'running');
+  await box.end();
+  open(box, 'b');
+  assert.equal((await rig.bgjob(['wait', String(next), '--until', 'two'])).code, 0);
+});
+
 boxTest(
   'after a restart of this machine the jobs go on there, and are found again here',
   async (rig, box) => {
