@@ -78,6 +78,22 @@ export const MUTANTS: Mutant[] = [
   },
   // ---- targets ----
   {
+    what: 'a wait does not start the service of a target that has ended',
+    changes: [
+      {
+        file: 'engine/wait/job-end.ts',
+        from: '      await attendFar(home, view);\n      const pause',
+        to: '      const pause',
+      },
+    ],
+    by: { test: 'cli/targets/recovery.test.ts', name: /a wait that begins after the service has ended/ },
+  },
+  {
+    what: 'files in the options of ssh are found from the directory of each call',
+    changes: [{ file: 'job/target.ts', from: 'resolve(folder, word)', to: 'word' }],
+    by: { test: 'unit/job/home/config.test.ts', name: /files in the options of ssh have whole paths/ },
+  },
+  {
     what: 'the end of a far job is believed without its checksum',
     changes: [
       {

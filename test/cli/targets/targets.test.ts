@@ -177,8 +177,22 @@ boxTest('options and verbs that need a process here are refused by name', async 
     (await rig.bgjob(['run', '--on', 'ssh:-oProxyCommand=x', '--', 'true'])).stderr,
     /does not name a host/,
   );
+  const meant: [call: string[], hint: RegExp][] = [
+    [['run', '--on', 'bx', '--', 'true'], /hint: bgjob run --on box -- command$/m],
+    [['targets', 'bx'], /^bgjob: targets: no target.*\n +hint: bgjob targets box$/m],
+    [['targets', 'me@gpu1'], /hint: bgjob targets ssh:me@gpu1$/m],
+    [['run', '--on', 'ssh:gpu1:22', '--', 'true'], /hint: bgjob run .*; with a port: ssh:\/\/me@gpu1:2222$/m],
+  ];
+  for (const [call, hint] of meant) {
+    const { code, stderr } = await rig.bgjob(call);
+    assert.equal(code, 125);
+    assert.match(stderr, hint);
+  }
+  // ssh itself reads this word
+  assert.equal((await rig.bgjob(['targets', 'ssh://gpu1:22'])).code, 0);
   const id = await rig.run(['--on', 'box', '--', 'sleep', '1000']);
   await rig.untilState(id, 'running');
+  assert.match((await rig.bgjob(['targets'])).stdout, /box +ssh +gpu1 .* in use$/m);
   for (const verb of ['pause', 'send'])
     assert.match(
       (await rig.bgjob([verb, String(id), ...(verb === 'send' ? ['x'] : [])])).stderr,

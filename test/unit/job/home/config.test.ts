@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../../../../src/cli/messages/failures.ts';
 import { NO_CONFIG, readConfig } from '../../../../src/job/home/config.ts';
@@ -78,7 +79,7 @@ folderTest('no file, an empty object, all that may be said', (dir) => {
           'box',
           {
             ...sshTarget('box', 'me@gpu1'),
-            ...{ ssh: ['-F', 'lab.cfg'], cwd: '/work', dir: '/far', slots: 2 },
+            ...{ ssh: ['-F', join(dir, 'lab.cfg')], cwd: '/work', dir: '/far', slots: 2 },
           },
         ],
       ]),
@@ -220,7 +221,10 @@ folderTest('a target: each wrong entry is named, with what it may be', (dir) => 
   assert.equal(says({ host: 'gpu1' }), 'nothing');
   assert.match(says({}), /"targets\.box" has no "host"/);
   assert.match(says({ host: '-oProxyCommand=x' }), /"targets\.box\.host" is .* but must be a host/);
-  assert.match(says({ host: 'a b' }), /but must be a host/);
+  for (const host of ['a b', 'ssh:me@gpu1', 'gpu1:22', '//gpu1', 'me@', 'me@-x', 'ssh://'])
+    assert.match(says({ host }), /but must be a host/);
+  for (const host of ['ssh://me@gpu1:2222', '::1', 'me@fe80::1%eth0'])
+    assert.equal(says({ host }), 'nothing', host);
   assert.match(says({ host: 'gpu1', engine: 'k8s' }), /"targets\.box\.engine" is "k8s", but must be "ssh"/);
   assert.match(says({ host: 'gpu1', ssh: '-F x' }), /but must be a list of words/);
   assert.match(says({ host: 'gpu1', cwd: 'app' }), /but must be a path that begins with \//);
@@ -231,4 +235,13 @@ folderTest('a target: each wrong entry is named, with what it may be', (dir) => 
   );
   assert.match(says({ host: 'gpu1' }, 'local'), /"targets\.local" is "local", but must be a name/);
   assert.match(says({ host: 'gpu1' }, 'ssh:x'), /but must be a name/);
+});
+
+folderTest('files in the options of ssh have whole paths: each call has another directory', (dir) => {
+  const ssh = ['-F', 'a/lab.cfg', '-i', '~/key', '-S', 'none', '-p', '22', '-F', '/etc/x', '-o', 'Port=1'];
+  write(dir, JSON.stringify({ targets: { box: { host: 'gpu1', ssh } } }));
+  const read = readConfig(dir);
+  assert.ok(read.ok);
+  const expected = ssh.with(1, join(dir, 'a/lab.cfg')).with(3, join(homedir(), 'key'));
+  assert.deepEqual(read.value.targets.get('box')!.ssh, expected);
 });
