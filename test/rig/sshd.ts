@@ -26,6 +26,10 @@ export function missingSshd(): string | false {
     : 'needs the right to mount';
 }
 
+/** test/skips.txt names what a machine forbids, not what is not installed. */
+export const skippedName = (name: string, why: string): string =>
+  why.includes('is missing') ? `${name}: its programs` : name;
+
 /** A number of users that no machine has. */
 const FIRST_UID = 54_000;
 /** Absolute: sshd starts itself anew. */

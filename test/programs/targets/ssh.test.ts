@@ -11,7 +11,7 @@ import { missingMount } from '../../rig/far-disks.ts';
 import { succeeds } from '../../rig/mounts.ts';
 import { freePort } from '../../rig/ports.ts';
 import { processesNaming } from '../../rig/processes.ts';
-import { missingSshd, SshRig } from '../../rig/sshd.ts';
+import { missingSshd, SshRig, skippedName } from '../../rig/sshd.ts';
 import { TEST_MS, until } from '../../rig/until.ts';
 
 const SHELLS = ['/bin/sh', '/bin/bash', '/bin/tcsh', '/usr/bin/fish', '/bin/mksh', '/bin/zsh'].filter(
@@ -71,7 +71,7 @@ async function assertWorks(far: Far): Promise<void> {
 
 const skip = missingSshd();
 if (skip) {
-  test('targets over a real sshd', { skip }, () => {});
+  test(skippedName('targets over a real sshd', skip), { skip }, () => {});
 } else {
   const rig = new SshRig();
   const shells = SHELLS.map((shell) => [shell, rig.user(shell)] as const);

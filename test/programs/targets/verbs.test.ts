@@ -8,12 +8,12 @@ import { succeeds } from '../../rig/mounts.ts';
 import { freePort } from '../../rig/ports.ts';
 import { isRunning, processesNaming } from '../../rig/processes.ts';
 import { type Rig, withRig } from '../../rig/rig.ts';
-import { missingSshd, SshRig } from '../../rig/sshd.ts';
+import { missingSshd, SshRig, skippedName } from '../../rig/sshd.ts';
 import { TEST_MS, until } from '../../rig/until.ts';
 
 const skip = missingSshd();
 if (skip) {
-  test('the verbs over a real sshd', { skip }, () => {});
+  test(skippedName('the verbs over a real sshd', skip), { skip }, () => {});
 } else {
   const ssh = new SshRig();
   const me = ssh.user('/bin/sh');
