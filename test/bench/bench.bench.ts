@@ -14,9 +14,10 @@ import { type MachineLimit, measureMachine } from './machine.ts';
 import { BESIDE } from './peers.ts';
 import { QUEUEING } from './queueing.ts';
 import { READING } from './reading.ts';
+import { REMOTE } from './remote.ts';
 import { Stage } from './stage.ts';
 
-const EVERY: Measurement[] = [...QUEUEING, ...READING, ...LAUNCHING, ...AWAITING, killing, ...BESIDE];
+const EVERY: Measurement[] = [...QUEUEING, ...READING, ...LAUNCHING, ...AWAITING, killing, ...REMOTE, ...BESIDE];
 
 const help = (): string => `npm run bench [-- [--all | NAME...] [--quick] [--json] [--help]]
 

@@ -54,6 +54,14 @@ export function openFiles(pid: number): string[] {
 export const memoryKb = (pid: number): number =>
   Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
 
+/** The memory of a process, also what it shares, kilobytes; 0 if it is gone. */
+export const residentKb = (pid: number): number =>
+  Number(/^Rss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
+
+/** How often a process has slept so far; 0 if it is gone. */
+export const switchesOf = (pid: number): number =>
+  Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
+
 /** The time that a process has computed so far, milliseconds. */
 export function computedMs(pid: number): number {
   const stat = read(`/proc/${pid}/stat`);

@@ -2,7 +2,6 @@
  * The texts that run on the far side: the programs of `far/` with the facts of this call in front, and the
  * script that becomes a job. Each is text for sh. No byte of a job stands in a line of the protocol as it is.
  */
-import { createHash } from 'node:crypto';
 import { quote } from '../../base/text/shell-quote.ts';
 import { FAR_MARKER } from '../../job/identity.ts';
 import type { FarJob } from './engine.ts';
@@ -16,8 +15,6 @@ import pythonText from './far/stream.py';
 export const STREAM_PROGRAMS = ['perl', 'python3'] as const;
 
 const SHIM = `${processesText}\n${shimText}`;
-/** Programs of two versions of bgjob do not overwrite each other: sh reads a script while it runs. */
-const SHIM_HASH = createHash('sha256').update(SHIM).digest('hex').slice(0, 16);
 
 export interface FarPlace {
   /** Names the home here: `TOKENHASH`. Two clients of one account do not meet. */
@@ -36,7 +33,7 @@ export function controlProgram(place: FarPlace, grades: readonly string[], isStr
   ];
   return [
     `far_client=${quote(place.client)} far_folder=${quote(place.folder ?? '')}`,
-    `far_hash=${SHIM_HASH} far_grades=${quote(grades.join(' '))}`,
+    `far_grades=${quote(grades.join(' '))}`,
     `far_stream() {\n${isStream ? stream.join('\n') : ':'}\n}`,
     `far_shim() { cat <<'END_OF_FAR_SHIM'\n${SHIM}\nEND_OF_FAR_SHIM\n}`,
     processesText,

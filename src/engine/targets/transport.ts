@@ -20,7 +20,7 @@ const collect = (chunks: Buffer[]) => (bytes: Buffer) => void chunks.push(bytes)
 export class LocalTransport implements Transport {
   constructor(private readonly env: Environment = process.env) {}
 
-  private start(argv: string[]): ChildProcess {
+  protected start(argv: string[]): ChildProcess {
     const env = ownEnvironment(this.env);
     // `/`: the folder of the caller may be unmounted
     return spawn(argv[0]!, argv.slice(1), { env, cwd: '/', stdio: ['pipe', 'pipe', 'pipe'] });

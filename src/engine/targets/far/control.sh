@@ -1,5 +1,5 @@
 # The control program of a target: answers one request per line, until its input ends. It keeps nothing in
-# memory. Before it stand: far_nonce, far_folder (empty: the default), far_client, far_hash, far_grades; the
+# memory. Before it stand: far_nonce, far_folder (empty: the default), far_client, far_grades; the
 # text of processes.sh; far_shim, a function that prints the text of the shim; far_stream, a function that
 # becomes the log stream if this session is one, and a program that it needs is there.
 #
@@ -77,12 +77,10 @@ far_probe() {
   far_tidy
 }
 
-# far_tidy: nothing of ours stays where no job is left
+# far_tidy: nothing of ours stays where no job is left. Only folders that are empty go: a submit of another
+# connection may have begun.
 far_tidy() {
   rmdir "$far_root/job" 2>/dev/null || return
-  set +f
-  rm -f "$far_root"/shim.* "$far_root"/end/.[!.]*
-  set -f
   rmdir "$far_root/end" "$far_root/log" "$far_root" "$far_folder" 2>/dev/null
 }
 
@@ -136,8 +134,8 @@ far_submit() {
     return
   fi
   far_log=$far_root/log/$far_uid
-  if [ "$far_failed" ] || ! far_reserve "$far_dir/$far_end" || ! far_install ||
-    ! far_reserve "$far_dir/$far_job.shim" || ! { : >>"$far_log"; } 2>/dev/null || { [ "$far_split" = 1 ] && ! { : >>"$far_log.err"; } 2>/dev/null; }; then
+  if [ "$far_failed" ] || ! far_reserve "$far_dir/$far_end" || ! far_reserve "$far_dir/$far_job.shim" ||
+    ! { far_shim >"$far_dir/$far_job.sh"; } 2>/dev/null || ! far_open_log; then
     far_undo
     echo "no-room $far_root"
     return
@@ -149,7 +147,7 @@ far_submit() {
       [ "$PPID" = "$1" ] || kill -s KILL "$PPID"
       shift
       exec "$@"
-    ' sh $$ $far_own_session /bin/sh "$far_root/shim.$far_hash" "$far_root" "$far_uid" "$far_job" "$far_end" \
+    ' sh $$ $far_own_session /bin/sh "$far_dir/$far_job.sh" "$far_root" "$far_uid" "$far_job" "$far_end" \
       "$far_split" "$far_stdin" "$far_timeout" "$far_grace" "$far_signal" "$far_max" "$far_path" \
       </dev/null >/dev/null 2>&1
     :
@@ -157,21 +155,19 @@ far_submit() {
   echo accepted
 }
 
+# far_open_log: makes the logs
+far_open_log() {
+  # the folder may have been removed as the last job was
+  { : >>"$far_log"; } 2>/dev/null || { far_make >/dev/null && : >>"$far_log"; } 2>/dev/null || return 1
+  [ "$far_split" != 1 ] || { : >>"$far_log.err"; } 2>/dev/null
+}
+
 # far_undo: of a submit that is refused, unless another one of this uid succeeded meanwhile
 far_undo() {
-  rm -f "$far_dir/$far_job" "$far_dir/$far_end"
+  rm -f "$far_dir/$far_job" "$far_dir/$far_job.sh" "$far_dir/$far_job.shim" "$far_dir/$far_end"
   mkdir "$far_dir/started" 2>/dev/null || return
   rm -rf "$far_dir" "$far_root/log/$far_uid" "$far_root/log/$far_uid.err"
   far_tidy
-}
-
-# far_install: the text of the shim, whole or not at all
-far_install() {
-  [ -s "$far_root/shim.$far_hash" ] && return
-  far_new=$far_root/.shim.$$
-  { far_shim >"$far_new"; } 2>/dev/null && mv -f "$far_new" "$far_root/shim.$far_hash" 2>/dev/null && return
-  rm -f "$far_new"
-  return 1
 }
 
 # far_look UID: one of
@@ -223,8 +219,13 @@ far_stop() {
     far_sweep "$1" "$2"
   fi
   if [ "$2" != 0 ] && [ -d "$far_root/job/$1/stop.$2.$3" ]; then
-    # it goes on when this connection is cut
-    $far_own_session /bin/sh "$far_root/shim.$far_hash" "$far_root" "$1" reap "$3" </dev/null >/dev/null 2>&1 &
+    # It goes on when this connection is cut. The program is that of the job: ours may be of another version.
+    set +f
+    for far_file in "$far_root/job/$1"/job.*.sh; do
+      $far_own_session /bin/sh "$far_file" "$far_root" "$1" reap "$3" </dev/null >/dev/null 2>&1 &
+      break
+    done
+    set -f
   fi
   if [ "$far_proc" ]; then echo "k $far_hit $far_denied"; else echo "k $far_hit $far_denied blind"; fi
 }
@@ -238,7 +239,9 @@ far_read() {
   [ $far_size -gt 0 ] || far_size=0
   [ $far_size -lt "$4" ] || far_size=$4
   echo "bytes $far_size"
-  [ $far_size = 0 ] || tail -c +$(($3 + 1)) "$far_file" | head -c $far_size
+  # `tail` of some systems reads all that is before the offset
+  [ $far_size = 0 ] || dd if="$far_file" bs=65536 skip=$(($3 / 65536)) 2>/dev/null |
+    tail -c +$(($3 % 65536 + 1)) | head -c $far_size
   echo
 }
 
@@ -273,8 +276,10 @@ far_remove() {
 far_serve() {
   while IFS= read -r far_line; do
     set -- $far_line
-    far_verb=${1-}
-    [ $# = 0 ] || shift
+    # the end of the program, which some shells leave for us to read
+    [ $# != 0 ] || continue
+    far_verb=$1
+    shift
     case $far_verb in
     T) far_probe ;;
     S) far_submit "$@" ;;

@@ -8,6 +8,8 @@
 # shellcheck disable=SC2154 # far_root is the callers'
 # shellcheck disable=SC2016 # a line of perl
 
+# options that the environment of a login may give: `-a` would give our variables to the job
+set +aCeux
 far_proc=
 [ -r /proc/self/stat ] && far_proc=1
 # no variable of ours may reach the job: `unset` also makes them not exported
@@ -81,7 +83,9 @@ far_tree() {
     done 2>/dev/null <"$far_root/job/$1/swept"
     if [ "$far_proc" ]; then
       grep -l "BGJOB_REMOTE=$1\\." /proc/[0-9]*/environ 2>/dev/null | sed 's|^/proc/\([0-9]*\)/.*|m \1|'
-      cat /proc/[0-9]*/stat 2>/dev/null | sed 's/^\([0-9][0-9]*\) (.*) /\1 /'
+      # the name of a program may hold newlines, and bytes that are no text in the language of the login
+      cat /proc/[0-9]*/stat 2>/dev/null |
+        LC_ALL=C sed -e :a -e '/) [A-Za-z] [0-9]/!{' -e N -e ba -e '}' -e 's/^\([0-9][0-9]*\) (.*) /\1 /'
     else
       ps -A -o pid= -o stat= -o ppid= -o pgid= -o pgid=
     fi
@@ -114,15 +118,19 @@ far_sweep() {
   done
 }
 
+# far_floods: the shim has another
+far_floods() { false; }
+
 # far_reap UID HUNDREDTHS: waits until no process of a job is left, and kills those that are left after the
-# grace. Gives up half a minute later: a process in the kernel, or of another user, cannot be killed.
+# grace, or as soon as far_floods. Gives up half a minute later: a process in the kernel, or of another user,
+# cannot be killed.
 far_reap() {
   far_now
   far_deadline=$((far_t + $2)) far_empty=0
   while [ $far_empty -lt 2 ] && [ "$far_t" -lt $((far_deadline + 3000)) ]; do
     if [ "$(far_tree "$1")" ]; then
       far_empty=0
-      [ "$far_t" -lt $far_deadline ] || far_sweep "$1" KILL
+      [ "$far_t" -lt $far_deadline ] && ! far_floods || far_sweep "$1" KILL
     else
       far_empty=$((far_empty + 1))
     fi

@@ -3,6 +3,7 @@
 #     sh SHIM ROOT UID JOB END SPLIT STDIN TIMEOUT GRACE SIGNAL MAXLOG PATH
 #     sh SHIM ROOT UID reap HUNDREDTHS
 #
+# SHIM is JOB.sh: each job has its own, so that no other job and no other version of bgjob replaces or removes it.
 # JOB and END are files in ROOT/job/UID: the script that becomes the job, and the end record, reserved. STDIN
 # is a file there, or `-`. TIMEOUT and GRACE are hundredths of a second, MAXLOG bytes; `-`: none. PATH is that of
 # the login, which the script gives to the job. JOB.shim is reserved for the record of the start.
@@ -46,9 +47,19 @@ far_write shim "$far_own - - - whole"
 far_limit() {
   mv verdict "verdict.$1" 2>/dev/null || exit 0
   far_read_record "$far_uid"
+  # a fast program would write on until it is found
+  [ "$1" != max-log ] || ! far_is_alive "$far_main" "$far_main_start" ||
+    kill -s STOP -- "-$far_main" 2>/dev/null || kill -s STOP "$far_main"
   far_sweep "$far_uid" "$far_signal"
   far_reap "$far_uid" "$far_grace"
   exit 0
+}
+
+# far_floods: whether a job that is stopped for its log has written that much again
+far_floods() {
+  [ -d verdict.max-log ] || return 1
+  far_log_size
+  [ $((far_size / 2)) -ge "$far_max" ] && [ "$far_size" -ge 67108864 ]
 }
 
 # far_log_size: sets far_size. `wc -c` of some systems reads the whole file.
@@ -62,38 +73,71 @@ far_log_size() {
   done
 }
 
-# The watcher of the limits. Its naps are as long as no limit can be passed by much: 100 MB/s are assumed, half
-# a second at least, five at most. It starts one program per nap, and looks at a log only if that is newer.
+# A nap that ends early when the logs have so many bytes, or the job ended; in perl it costs no start of a program.
+# Words: bytes, hundredths of a second, the logs. `alarm` counts by a clock that nobody sets.
+far_doze='
+  my ($max, $left, @logs) = @ARGV;
+  my ($last, $quiet) = (-1, 0);
+  $SIG{ALRM} = sub { exit 0 };
+  alarm int($left / 100) if $left >= 100;
+  while ($left > 0 && -d "verdict") {
+    my $size = 0;
+    $size += -s $_ || 0 for @logs;
+    exit 0 if $size >= $max;
+    $quiet = $size == $last ? $quiet + 1 : 0;
+    $last = $size;
+    my $nap = $quiet < 50 ? 0.05 : 0.25;
+    select undef, undef, undef, $nap;
+    $left -= 100 * $nap if $left < 100;
+  }'
+
+# The watcher of the limits. With perl it sees a log within a quarter of a second. Else its naps are as long as
+# no limit can be passed by much: 100 MB/s are assumed, half a second at least, five at most; of a log that grows
+# 1 GB/s, and a tenth of a second.
 far_watch() {
-  far_nap_pid=
-  trap '[ -z "$far_nap_pid" ] || kill "$far_nap_pid" 2>/dev/null; exit 0' TERM
+  far_naps=
+  # `$!` is known as soon as the nap is there; one that has ended may be the number of another process
+  trap '[ -z "$far_naps" ] || kill "$!" 2>/dev/null; exit 0' TERM
   # a signal from before this trap is lost; the job had ended then
   [ ! -d verdict.ended ] || exit 0
   far_now
-  far_over=
+  far_over='' far_perl='' far_before=0
+  ! command -v perl >/dev/null 2>&1 || far_perl=1
   [ "$far_timeout" = - ] || far_over=$((far_t + far_timeout))
   while :; do
-    far_nap=500
+    # a day at most: a timer may be short by a little
+    far_nap=8640000
     if [ "$far_max" != - ]; then
       far_log_size
       [ "$far_size" -lt "$far_max" ] || far_limit max-log
-      far_nap=$(((far_max - far_size) / 1000000))
-      [ $far_nap -gt 50 ] || far_nap=50
-      [ $far_nap -lt 500 ] || far_nap=500
+      if [ -z "$far_perl" ]; then
+        far_speed=1000000 far_least=50
+        [ "$far_size" = "$far_before" ] || far_speed=10000000 far_least=10
+        far_before=$far_size
+        far_nap=$(((far_max - far_size) / far_speed))
+        [ $far_nap -gt $far_least ] || far_nap=$far_least
+        [ $far_nap -lt 500 ] || far_nap=500
+      fi
     fi
     far_now
     if [ "$far_over" ]; then
       far_left=$((far_over - far_t))
       [ $far_left -gt 0 ] || far_limit timeout
-      [ "$far_max" = - ] || [ $far_left -gt $far_nap ] || far_nap=$far_left
-      # one nap until the limit, a day at most: a timer may be short by a little
-      [ "$far_max" != - ] || far_nap=$((far_left < 8640000 ? far_left : 8640000))
+      [ $far_left -gt $far_nap ] || far_nap=$far_left
     fi
-    far_part=$((far_nap % 100))
-    [ $far_part -gt 9 ] || far_part=0$far_part
-    sleep $((far_nap / 100)).$far_part 2>/dev/null &
-    far_nap_pid=$!
-    wait $far_nap_pid || { sleep 1 & far_nap_pid=$!; wait $far_nap_pid; }
+    if [ "$far_perl" ] && [ "$far_max" != - ]; then
+      far_naps=1
+      perl -e "$far_doze" "$far_max" $far_nap "$far_root/log/$far_uid" "$far_root/log/$far_uid.err" 2>/dev/null &
+      # it may be there and not run
+      wait $! || far_perl=
+    else
+      far_part=$((far_nap % 100))
+      [ $far_part -gt 9 ] || far_part=0$far_part
+      far_naps=1
+      sleep $((far_nap / 100)).$far_part 2>/dev/null &
+      wait $! || { sleep 1 & wait $!; }
+    fi
+    far_naps=
   done
 }
 
@@ -151,6 +195,8 @@ while [ -e "$far_root/job/$far_uid/shim" ]; do
   far_sum=$(printf %s "$far_text" | cksum)
   if [ "${far_sum%% *}" ] && far_write "$far_end" "$far_text ${far_sum%% *}"; then
     mv -f "$far_end" "$far_root/end/$far_uid" 2>/dev/null && exit 0
+    # the folder may have been removed as the last job before was
+    mkdir -p "$far_root/end" 2>/dev/null && mv -f "$far_end" "$far_root/end/$far_uid" 2>/dev/null && exit 0
   fi
   sleep $far_nap
   [ $far_nap -gt 60 ] || far_nap=$((far_nap * 2))

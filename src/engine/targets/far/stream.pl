@@ -5,6 +5,7 @@
 use strict;
 my ($root) = @ARGV;
 my (%jobs, $active, $beat);
+my $waiting = 0;
 my $input = '';
 ($active, $beat) = (0, 0);
 
@@ -41,7 +42,8 @@ sub send_log {
 while (1) {
     my $ready = '';
     vec($ready, 0, 1) = 1;
-    my $nap = !%jobs ? 2 : time - $active < 10 ? 0.1 : 0.25;
+    my $nap = $waiting ? 0 : !%jobs ? 2 : time - $active < 10 ? 0.1 : 0.25;
+    $waiting = 0;
     if (select($ready, undef, undef, $nap) > 0) {
         exit 0 unless sysread(STDIN, $input, 65536, length $input);
         while ($input =~ s/^([^\n]*)\n//) {
@@ -61,6 +63,7 @@ while (1) {
         }
         my $more = 0;
         for my $stream ('out', 'err') { $more += send_log($uid, $job, $stream) if defined $job->{$stream} }
+        $waiting += $more;
         if (defined $record && !$more) {
             $job->{ended} = 1;
             put("E $record\n");

@@ -8,6 +8,7 @@ root = sys.argv[1]
 jobs = {}
 active = beat = -60.0
 pending = b""
+waiting = False
 
 
 def put(data):
@@ -49,7 +50,7 @@ def end_record(uid):
 try:
     while True:
         now = time.monotonic()
-        nap = 2 if not jobs else 0.1 if now - active < 10 else 0.25
+        nap = 0 if waiting else 2 if not jobs else 0.1 if now - active < 10 else 0.25
         if select.select([0], [], [], nap)[0]:
             got = os.read(0, 65536)
             if not got:
@@ -65,10 +66,12 @@ try:
                         jobs[uid]["err"] = int(offsets[1])
                 elif verb == "X":
                     jobs.pop(uid, None)
+        waiting = False
         for uid, job in jobs.items():
             # the end is looked at first: all bytes of before are there then
             record = None if "ended" in job else end_record(uid)
             more = [send_log(uid, job, stream) for stream in ("out", "err") if stream in job]
+            waiting = waiting or any(more)
             if record is not None and not any(more):
                 job["ended"] = True
                 put(b"E " + record + b"\n")

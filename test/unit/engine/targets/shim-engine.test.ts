@@ -1,15 +1,25 @@
 /** Jobs on a target, over the local transport: the promises about start, limits, stop and end. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { test } from 'node:test';
 import type { FarEnd } from '../../../../src/engine/targets/engine.ts';
-import { farTest } from '../../../rig/far.ts';
+import { LocalTransport } from '../../../../src/engine/targets/transport.ts';
+import { Far, farTest } from '../../../rig/far.ts';
 import { isRunning, processesNaming } from '../../../rig/processes.ts';
 import { until } from '../../../rig/until.ts';
 
 /** What does not depend on the speed of the machine. */
 const facts = ({ status, limit, afterStop }: FarEnd) => ({ status, limit, afterStop });
 const byItself = (status: number) => ({ status, limit: null, afterStop: false });
+
+/** A login of another user. */
+class OtherUser extends LocalTransport {
+  protected override start(argv: string[]) {
+    return super.start(['setpriv', '--reuid=54321', '--regid=54321', '--clear-groups', ...argv]);
+  }
+}
 
 const pidsIn = (text: string): number[] => text.trim().split(/\s+/).map(Number);
 const gone = (pids: number[]) =>
@@ -195,6 +205,89 @@ farTest('--max-log: a job that writes more is stopped', async (far) => {
   assert.equal(await far.log(split), '');
   const trim = far.sh('exec yes', { maxLogBytes: 65_536, onMaxLog: 'trim' });
   assert.deepEqual(await far.engine.submit(trim), { kind: 'refused', why: 'cannot-trim', said: '' });
+});
+
+farTest('--max-log: a job that ignores its TERM and writes on is killed before the grace', async (far) => {
+  const script = "trap '' TERM; while :; do printf '%9999999d\\n' 1 || exit; done";
+  const uid = await far.start(far.sh(script, { maxLogBytes: 65_536, graceMs: 86_400_000 }));
+  assert.deepEqual(facts(await far.end(uid)), { status: 137, limit: 'max-log', afterStop: true });
+});
+
+farTest('--max-log of a job that is quiet first, and --timeout beside it', async (far) => {
+  const gate = far.gate();
+  const limits = { maxLogBytes: 65_536, timeoutMs: 3_600_000 };
+  const uid = await far.start(far.sh(`read x <'${gate.path}'; exec yes`, limits));
+  await far.reach(uid, 'running');
+  gate.open();
+  assert.equal((await far.end(uid)).limit, 'max-log');
+  const slow = await far.start(far.sh('echo up; exec sleep 1000', { ...limits, timeoutMs: 1500 }));
+  assert.equal((await far.end(slow)).limit, 'timeout');
+  assert.ok((await far.end(slow)).tookMs >= 1500);
+});
+
+farTest('a submit beside the removal of the last job is not harmed by it', async (far) => {
+  // as another connection does it, in the instant before the shim starts
+  const bin = join(far.home, 'bin');
+  fs.mkdirSync(bin);
+  const tidy = `cd '${far.root()}'; rm -f shim.*; rmdir end log`;
+  fs.writeFileSync(join(bin, 'setsid'), `#!/bin/sh\n(${tidy}) 2>/dev/null\nexec /usr/bin/setsid "$@"\n`, {
+    mode: 0o755,
+  });
+  far.env['PATH'] = `${bin}:/usr/bin:/bin`;
+  const uid = await far.start(far.sh('echo up; exit 4'));
+  assert.equal((await far.end(uid)).status, 4);
+  assert.equal(await far.log(uid), 'up\n');
+});
+
+farTest(
+  'stop: finds a child by its parent, whatever the name of its program is',
+  async (far) => {
+    const names = ['\\377\\376 x) S 1', 'two\\nlines'];
+    const script = `
+    trap '' TERM
+    for name in ${names.map((name) => `'${name}'`).join(' ')}; do
+      path=./$(printf "$name"); cp /bin/sleep "$path"
+      env -i /usr/bin/setsid "$path" 1000 & echo $!
+    done
+    wait`;
+    const uid = await far.start(far.sh(script));
+    const pids = pidsIn(await until(() => far.log(uid), (log) => log.split('\n').length === 3));
+    await until(
+      () => pids.map((pid) => fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1')),
+      (commands) => commands.every((command) => command.startsWith('./')),
+    );
+    assert.deepEqual(await far.engine.stop(uid, 'KILL', 0), { signalled: 3, unseen: null });
+    await gone(pids);
+  },
+  { LC_ALL: 'C.UTF-8' },
+);
+
+const isRoot = process.getuid!() === 0;
+test('stop: says how many processes belong to another user', { skip: !isRoot && 'needs root' }, async () => {
+  const far = new Far({}, {}, (one) => new OtherUser(one.env));
+  try {
+    // the folder of the suite is closed to other users
+    if ((fs.statSync(tmpdir()).mode & 0o001) === 0) fs.chmodSync(tmpdir(), 0o711);
+    fs.chownSync(far.home, 54_321, 54_321);
+    const setpriv = join(far.home, 'setpriv');
+    fs.copyFileSync('/usr/bin/setpriv', setpriv);
+    fs.chmodSync(setpriv, 0o4755);
+    const uid = await far.start(far.sh(`'${setpriv}' --reuid 0 sleep 1000 & echo $!; exec sleep 1000`));
+    const [pid] = pidsIn(await far.said(uid, '\n'));
+    try {
+      await until(
+        () => far.engine.stop(uid, '0', 0),
+        ({ unseen }) => unseen?.why === 'permission',
+      );
+      const stopped = await far.engine.stop(uid, 'TERM', 0);
+      assert.deepEqual(stopped, { signalled: 1, unseen: { why: 'permission', count: 1 } });
+    } finally {
+      process.kill(pid!, 'SIGKILL');
+    }
+    assert.equal((await far.end(uid)).status, 143);
+  } finally {
+    far.clear();
+  }
 });
 
 farTest('stop: counts what it signals, leaves the shim out, and the end is recorded', async (far) => {

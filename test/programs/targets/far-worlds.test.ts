@@ -1,0 +1,125 @@
+/** Far sides of other kinds: each program that may be sh there, busybox alone, no perl and no python, no /proc. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { LocalTransport } from '../../../src/engine/targets/transport.ts';
+import { Far, Gathered } from '../../rig/far.ts';
+import { missing } from '../../rig/needs.ts';
+import { withoutProc } from '../../rig/noproc.ts';
+import { isRunning } from '../../rig/processes.ts';
+import { TEST_MS, until } from '../../rig/until.ts';
+
+/** A machine in which these words start each program. */
+class World extends LocalTransport {
+  constructor(
+    private readonly words: string[],
+    env: Record<string, string>,
+  ) {
+    super(env);
+  }
+  protected override start(argv: string[]) {
+    return super.start([...this.words, ...argv]);
+  }
+}
+
+const place = (program: string): string => {
+  const { stdout } = spawnSync('sh', ['-c', 'readlink -f "$(command -v "$1")"', 'sh', program], {
+    encoding: 'utf8',
+  });
+  return stdout.trim();
+};
+
+/** The first file takes the place of the others. */
+const bound = (file: string, ...others: string[]): string[] => {
+  const there = [...new Set(others.map(place))].filter((path) => path !== '');
+  const mounts = there.map((path) => `mount --bind '${file}' '${path}' || exit 70`);
+  return ['unshare', '-m', 'sh', '-c', [...mounts, 'exec "$@"'].join('\n'), 'sh'];
+};
+
+const TOOLS = ['awk', 'cat', 'cksum', 'date', 'dd', 'grep', 'head', 'kill', 'ls', 'mkdir', 'mv', 'rm', 'rmdir'];
+const MORE = ['sed', 'sleep', 'sort', 'tail', 'uname', 'wc', 'id', 'tr', 'ps', 'setsid', 'printf', 'yes'];
+
+const WORLDS: [name: string, needs: string[], words: (dir: string) => string[] | undefined][] = [
+  ['bash is sh', ['bash'], () => bound(place('bash'), 'sh')],
+  ['mksh is sh', ['mksh'], () => bound(place('mksh'), 'sh')],
+  ['busybox is sh', ['busybox'], () => bound(place('busybox'), 'sh')],
+  [
+    'busybox is all there is',
+    ['busybox'],
+    () => bound(place('busybox'), 'sh', ...TOOLS, ...MORE, 'perl', 'python3'),
+  ],
+  ['perl and python3 do not run', [], () => bound('/dev/null', 'perl', 'python3')],
+  ['there is no /proc and no setsid', ['ps', 'gcc', 'perl'], (dir) => withoutProc(join(dir, 'world'))],
+];
+
+for (const [name, needs, wordsOf] of WORLDS) {
+  const skip = missing('unshare', ...needs) || (process.getuid!() !== 0 && 'mounts need root');
+  test(`a far side where ${name}`, { timeout: TEST_MS, skip }, async (context) => {
+    const dir = fs.mkdtempSync(join(tmpdir(), 'bgjob-world-'));
+    const words = wordsOf(dir);
+    if (!words) {
+      fs.rmSync(dir, { recursive: true });
+      return context.skip('such a world cannot be made here');
+    }
+    const far = new Far({ grades: ['perl'] }, {}, ({ env }) => new World(words, env));
+    try {
+      await assertWorks(far, !name.includes('/proc'));
+    } finally {
+      far.clear();
+      fs.rmSync(dir, { recursive: true, force: true });
+    }
+  });
+}
+
+async function assertWorks(far: Far, hasProc: boolean): Promise<void> {
+  const { engine } = far;
+  const told = new Gathered();
+  const stream = await engine.follow(told);
+  const bytes = Buffer.from(Array.from({ length: 200_000 }, (_, n) => (n * 31 + (n >> 9)) % 256));
+  const big = far.job(['cat'], { stdin: bytes });
+  const odd = ['', "it's", '\\n %b $HOME', 'two\nlines\n', 'ä€\u0001'];
+  const text = far.job(['printf', '[%s]', ...odd], { env: ['LINES=a\nb', 'odd.name=1'], split: true });
+  stream.watch([
+    { uid: big.uid, out: 0, err: null },
+    { uid: text.uid, out: 0, err: 0 },
+  ]);
+  // the request is the first: what a shell leaves of the program is no request
+  for (const job of [big, text]) await far.start(job);
+  await until(
+    () => told.ends.length,
+    (ends) => ends === 2,
+  );
+  assert.deepEqual(
+    told.ends.map(({ status }) => status),
+    [0, 0],
+  );
+  assert.ok(told.logs.get(big.uid)!.equals(bytes));
+  assert.equal(told.text(text.uid), odd.map((word) => `[${word}]`).join(''));
+  assert.ok((await engine.read(big.uid, 'out', 131_071, 5000)).equals(bytes.subarray(131_071, 136_071)));
+  stream.close();
+
+  const tree = await far.start(
+    far.sh("sh -c 'trap \"\" TERM; echo $$; while :; do sleep 1; done' & echo $$; sleep 1000 & wait"),
+  );
+  const log = await until(
+    () => far.log(tree),
+    (lines) => lines.split('\n').length === 3,
+  );
+  const { signalled, unseen } = await engine.stop(tree, 'TERM', 100);
+  assert.ok(signalled >= 3, `${signalled}`);
+  assert.deepEqual(unseen, hasProc ? null : { why: 'environments', count: 0 });
+  assert.deepEqual([(await far.end(tree)).status, (await far.end(tree)).afterStop], [143, true]);
+  for (const pid of log.trim().split('\n').map(Number)) assert.equal(isRunning(pid), false);
+
+  const late = await far.start(far.sh('exec sleep 1000', { timeoutMs: 200, graceMs: 100 }));
+  assert.equal((await far.end(late)).limit, 'timeout');
+  const loud = await far.start(far.sh('exec yes', { maxLogBytes: 65_536, graceMs: 1000 }));
+  assert.equal((await far.end(loud)).limit, 'max-log');
+  assert.equal((await far.end(await far.start(far.sh('kill -s KILL $$')))).status, 137);
+
+  assert.deepEqual(await engine.remove(await engine.find()), []);
+  assert.equal(fs.existsSync(join(far.home, '.bgjob-far')), false, 'nothing is left there');
+}
