@@ -25,9 +25,6 @@
 
 umask 077
 set -f
-# a login may have a PATH in which nothing is found; the job gets that of the login all the same
-far_path=${PATH-/usr/bin:/bin}
-PATH=$far_path:/usr/bin:/bin:/usr/sbin:/sbin
 case $far_folder in
 '') far_folder=${HOME:-/nowhere}/.bgjob-far ;;
 /*) ;;

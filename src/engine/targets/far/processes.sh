@@ -10,14 +10,18 @@
 
 # options that the environment of a login may give: `-a` would give our variables to the job
 set +aCeux
+# a login may have a PATH in which nothing is found; the job gets that of the login all the same
+far_path=${PATH-/usr/bin:/bin}
+PATH=$far_path:/usr/bin:/bin:/usr/sbin:/sbin
 far_proc=
 [ -r /proc/self/stat ] && far_proc=1
 # no variable of ours may reach the job: `unset` also makes them not exported
 unset far_boot far_host far_uid far_main far_hit far_denied BGJOB_REMOTE
 
+# Not the time of the start: on some systems that changes when the clock is set.
 { read -r far_boot </proc/sys/kernel/random/boot_id; } 2>/dev/null ||
-  far_boot=$(sysctl -n kern.bootsessionuuid 2>/dev/null || sysctl -n kern.boottime 2>/dev/null | tr -d ' ') ||
-  far_boot=unknown
+  far_boot=$(sysctl -n kern.bootsessionuuid 2>/dev/null || sysctl -n kern.boot_id 2>/dev/null)
+far_boot=${far_boot:-unknown}
 far_host=$(uname -n)
 
 # far_now: sets far_t to hundredths of a second since boot, else since 1970. Only differences of it are used.
