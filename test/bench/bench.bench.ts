@@ -17,7 +17,15 @@ import { READING } from './reading.ts';
 import { REMOTE } from './remote.ts';
 import { Stage } from './stage.ts';
 
-const EVERY: Measurement[] = [...QUEUEING, ...READING, ...LAUNCHING, ...AWAITING, killing, ...REMOTE, ...BESIDE];
+const EVERY: Measurement[] = [
+  ...QUEUEING,
+  ...READING,
+  ...LAUNCHING,
+  ...AWAITING,
+  killing,
+  ...REMOTE,
+  ...BESIDE,
+];
 
 const help = (): string => `npm run bench [-- [--all | NAME...] [--quick] [--json] [--help]]
 

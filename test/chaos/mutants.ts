@@ -203,6 +203,57 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'unit/engine/targets/shim-engine.test.ts', name: /stop: counts what it signals/ },
   },
   {
+    what: 'the program of a far job can be removed beside its submit',
+    changes: [
+      {
+        file: 'engine/targets/far/control.sh',
+        from: 'far_make >/dev/null && : >>"$far_log"',
+        to: 'false',
+      },
+    ],
+    by: {
+      test: 'unit/engine/targets/shim-engine.test.ts',
+      name: /a submit beside the removal of the last job/,
+    },
+  },
+  {
+    what: 'a far job that ignores its TERM fills the disk until the grace is over',
+    changes: [
+      { file: 'engine/targets/far/shim.sh', from: '[ -d verdict.max-log ] || return 1', to: 'return 1' },
+    ],
+    by: { test: 'unit/engine/targets/shim-engine.test.ts', name: /ignores its TERM and writes on/ },
+  },
+  {
+    what: 'the nap of the watcher goes on there when the job has ended',
+    changes: [
+      { file: 'engine/targets/far/shim.sh', from: '$left > 0 && -d "verdict"', to: '$left > 0' },
+      { file: 'engine/targets/far/shim.sh', from: 'kill "$!" 2>/dev/null; exit 0', to: 'exit 0' },
+    ],
+    by: { test: 'unit/engine/targets/shim-engine.test.ts', name: /leaves no process of ours/ },
+  },
+  {
+    what: 'a process of a far job whose name has a newline is not found by its parent',
+    changes: [
+      {
+        file: 'engine/targets/far/processes.sh',
+        from: "-e :a -e '/) [A-Za-z] [0-9]/!{' -e N -e ba -e '}' ",
+        to: '',
+      },
+    ],
+    by: { test: 'unit/engine/targets/shim-engine.test.ts', name: /whatever the name of its program is/ },
+  },
+  {
+    what: 'what a shell leaves of the control program is a request',
+    changes: [
+      {
+        file: 'engine/targets/far/control.sh',
+        from: '[ $# != 0 ] || continue',
+        to: '[ $# != 0 ] || set -- N',
+      },
+    ],
+    by: { test: 'programs/targets/far-worlds.test.ts', name: /mksh is sh/ },
+  },
+  {
     what: 'a connection that ends before it is ready counts as unreachable',
     changes: [
       {

@@ -59,7 +59,9 @@ const isOrdinary = (name: string): boolean =>
   !/^(_|IFS|ENV|CDPATH|SHELLOPTS|POSIXLY_CORRECT|BASH.*|TMOUT|PS\d|P?PID|E?UID|E?GID|GROUPS|PWD|OLDPWD)$/.test(
     name,
   ) &&
-  !/^(SHLVL|LINES|COLUMNS|LINENO|OPT.*|S?RANDOM|SECONDS|EPOCH.*|HISTCMD|COMP_WORDBREAKS|DIRSTACK|KSH.*|far_.*)$/.test(name);
+  !/^(SHLVL|LINES|COLUMNS|LINENO|OPT.*|S?RANDOM|SECONDS|EPOCH.*|HISTCMD|COMP_WORDBREAKS|DIRSTACK|KSH.*|far_.*)$/.test(
+    name,
+  );
 
 /** The script that becomes the job. Its first word is the PATH of the login. */
 export function jobScript({ uid, argv, cwd, env, umask }: FarJob): string {

@@ -6,7 +6,7 @@
  * errors.
  */
 import { withChecksum } from '../../base/checksum.ts';
-import { removeQuietly, syncDir, touch, writeAtomic, writeHint } from '../../base/fs/atomic-write.ts';
+import { removeQuietly, syncDir, touch, writeHint, writeShared } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory, makeDirectory, makeOwnDirectory } from '../../base/fs/directories.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
@@ -66,7 +66,8 @@ export function claimTarget(
   const paths = home.target(key);
   for (const dir of [paths.dir, paths.live, paths.done]) makeDirectory(dir);
   const claimed = { ...target, key };
-  writeAtomic(paths.record, withChecksum({ v: 1, target: claimed, added }));
+  // several first jobs at once
+  writeShared(paths.record, withChecksum({ v: 1, target: claimed, added }));
   syncDir(home.targets);
   if (isFirst) syncDir(home.path);
   return claimed;

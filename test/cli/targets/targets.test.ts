@@ -19,6 +19,18 @@ boxTest('its output and its code come here, and nothing is left there', async (r
   assert.match((await rig.bgjob(['show', '1'])).stdout, /^on +box: gpu1$/m);
 });
 
+boxTest('several first jobs of a target at once are all added', async (rig, box) => {
+  const ran = await Promise.all(
+    Array.from({ length: 6 }, () => rig.bgjob(['run', '--on', 'box', '--wait', '--', 'true'])),
+  );
+  assert.deepEqual(
+    ran.map(({ code, stderr }) => code || stderr.includes('cannot write')),
+    Array(6).fill(false),
+    ran.map(({ stderr }) => stderr).join(''),
+  );
+  await untilClean(box);
+});
+
 boxTest('lines, scripts, input, variables, directories and umask are those of the call', async (rig, box) => {
   const out = async (args: string[], input?: string) => {
     const { code, stderr } = await rig.bgjob(

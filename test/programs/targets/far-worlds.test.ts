@@ -117,7 +117,7 @@ async function assertArrives(far: Far, told: Gathered, stream: Following): Promi
 async function assertLimits(far: Far, hasProc: boolean): Promise<void> {
   const { engine } = far;
   const tree = await far.start(
-    far.sh("sh -c 'trap \"\" TERM; echo $$; while :; do sleep 1; done' & echo $$; sleep 1000 & wait"),
+    far.sh('sh -c \'trap "" TERM; echo $$; while :; do sleep 1; done\' & echo $$; sleep 1000 & wait'),
   );
   const log = await until(
     () => far.log(tree),

@@ -251,7 +251,12 @@ farTest(
     done
     wait`;
     const uid = await far.start(far.sh(script));
-    const pids = pidsIn(await until(() => far.log(uid), (log) => log.split('\n').length === 3));
+    const pids = pidsIn(
+      await until(
+        () => far.log(uid),
+        (log) => log.split('\n').length === 3,
+      ),
+    );
     await until(
       () => pids.map((pid) => fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1')),
       (commands) => commands.every((command) => command.startsWith('./')),
