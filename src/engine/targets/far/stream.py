@@ -59,6 +59,9 @@ try:
             pending = lines.pop()
             active = time.monotonic()
             for line in lines:
+                # the end of the program, which some shells leave for us to read
+                if not line:
+                    continue
                 verb, uid, *offsets = line.decode().split(" ")
                 if verb == "W":
                     jobs[uid] = {"out": int(offsets[0])}
