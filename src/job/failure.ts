@@ -150,6 +150,10 @@ export type Failure =
   | { code: 'target-silent'; id: number; target: string; silentMs: number; why: string }
   /** Before its first word. `trouble`: a word of engine/targets/engine.ts; `said`: by ssh or the far side. */
   | { code: 'target-refused'; target: Target; trouble: string; said: string }
+  /** `count`: processes of the job on a target that belong to another user there. */
+  | { code: 'not-stopped-there'; id: number; target: Target; count: number }
+  /** So many outlived KILL. */
+  | { code: 'left-there'; id: number; target: Target; count: number }
   | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' | 'no-answer' }
   | { code: 'not-held'; id: number; verb: 'pause' | 'resume'; trouble: PauseTrouble }
   /** The job waits in its queue, or its script, input or stored environment is gone. */

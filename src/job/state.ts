@@ -152,7 +152,15 @@ const attemptSchema = is.object({
 });
 export type Attempt = is.SchemaType<typeof attemptSchema>;
 
-export const stateSchema = is.object({
+const unseenSchema = is.object({
+  /** `environments`: no /proc; `permission`: so many processes belong to another user. */
+  why: is.literal('environments', 'permission'),
+  count: is.count,
+});
+/** What a stop on a target could not see or signal there. */
+export type Unseen = is.SchemaType<typeof unseenSchema>;
+
+const stateFields = is.object({
   v: is.version(1),
   /** The owner that wrote this: `owner.N`. */
   generation: is.count,
@@ -163,11 +171,17 @@ export const stateSchema = is.object({
   /** How many of them did not end within the grace and got SIGKILL. */
   forced: is.since(is.count, 0),
   left: is.listOf(identitySchema),
+  unseen: is.since(is.nullable(unseenSchema), null),
   /** Set at the end, with a copy of the spec, so that a long list reads one file per job. */
   logBytes: is.nullable(is.count),
   spec: is.nullable(specSchema),
 });
-export type State = is.SchemaType<typeof stateSchema>;
+export type State = Omit<is.SchemaType<typeof stateFields>, 'unseen'> & { unseen?: Unseen | null };
+/** Without `unseen` where there is nothing, as records of older versions are. */
+export const stateSchema: is.Schema<State> = (value, at) => {
+  const { unseen, ...state } = stateFields(value, at);
+  return unseen ? { ...state, unseen } : state;
+};
 
 /** Why an owner ended unexpectedly, or why no process could start the job. */
 export const crashSchema = is.object({ v: is.version(1), at: is.time, why: is.text });

@@ -24,7 +24,7 @@ import type { State, Status } from '../job/state.ts';
 
 const RETRY_MS = 1000;
 
-export type Facts = Pick<State, 'status' | 'attempt' | 'attempts' | 'stopped' | 'forced' | 'left'>;
+export type Facts = Pick<State, 'status' | 'attempt' | 'attempts' | 'stopped' | 'forced' | 'left' | 'unseen'>;
 
 export class Publication {
   private readonly job: JobPaths;
@@ -119,6 +119,10 @@ export class Publication {
       this.timer = undefined;
       if (this.facts && !this.home.isRemoved(this.job)) this.publish(this.facts);
     }, RETRY_MS);
+  }
+
+  get isDone(): boolean {
+    return this.timer === undefined;
   }
 
   /** Resolves when everything is written, or can never be. */

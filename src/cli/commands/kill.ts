@@ -24,6 +24,7 @@ import {
 } from '../messages/control.ts';
 import { printFailure } from '../messages/failures.ts';
 import { forcedNote, hiddenNote, jobObject } from '../messages/job-text.ts';
+import { unseenThereText } from '../messages/targets.ts';
 import { markReported } from '../output/mark-reported.ts';
 import type { Output } from '../output/output.ts';
 
@@ -64,13 +65,21 @@ async function killOne(
   const stop = asked(judged.value);
   const done = await stopJob(home, judged.value, stop, isOneOfMany);
   if (!done.ok) return done;
-  const { before, after, processes, forced, hidden, listened, tookMs } = done.value;
+  const { before, after, processes, forced, unseen, hidden, listened, tookMs } = done.value;
   if (output.json) {
     const isCancelled = after.kind === 'ended' && after.status.outcome.kind === 'cancelled';
     const result = before.kind === 'ended' ? 'already' : isCancelled ? 'cancelled' : 'killed';
     output.object({
       ...jobObject(after, systemClock.now(), { leftovers: 0, logPath: home.job(before.id).log }),
-      ...{ result, processes, forced, hidden, tookMs: Math.round(tookMs), freed: portsIn(listened) },
+      ...{
+        result,
+        processes,
+        forced,
+        unseen: unseen?.why ?? null,
+        hidden,
+        tookMs: Math.round(tookMs),
+        freed: portsIn(listened),
+      },
       ...SUCCESS,
     });
   } else {
@@ -78,6 +87,7 @@ async function killOne(
     const { graceMs, signal } = stop;
     const note = forcedNote(forced, graceMs, signal);
     if (note !== undefined) output.note(note);
+    if (unseen && before.spec.target) output.note(unseenThereText(before.spec.target));
     for (const one of hidden) output.note(hiddenNote(one));
   }
   // the user has seen the end now

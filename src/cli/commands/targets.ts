@@ -1,4 +1,5 @@
 /** `bgjob targets`: the machines on which jobs can run, and a check of one. */
+import { hurryTarget } from '../../engine/launch/target-service.ts';
 import { TargetError } from '../../engine/targets/engine.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
@@ -46,6 +47,7 @@ async function check(context: Context, word: string): Promise<Result<Exit>> {
   try {
     const facts = await engine.connect();
     await engine.probe();
+    if (home.value) hurryTarget(home.value, target.name);
     const { name, engine: kind, host } = target;
     if (output.json) {
       const { host: farHost, readyMs, ...rest } = facts;

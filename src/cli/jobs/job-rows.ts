@@ -24,7 +24,7 @@ import { queuedIds } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
 import { commandLine, jobObject, stateText, tookMs } from '../messages/job-text.ts';
-import { targetLabel } from '../messages/queue.ts';
+import { targetLabel } from '../messages/targets.ts';
 import type { Output } from '../output/output.ts';
 import { stderrOf } from './stderr-log.ts';
 

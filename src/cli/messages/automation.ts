@@ -18,7 +18,11 @@ type Kind = 'schedule' | 'trigger';
 export type ShownEvent = Omit<TemplateEvent, 'did'> & { did: TemplateEvent['did'] | 'refused' | 'ignored' };
 
 const VERB = { schedule: 'cron', trigger: 'trigger', schedules: 'cron', triggers: 'trigger' } as const;
-export const SERVICE = { schedules: 'the scheduler', triggers: 'the listener' } as const;
+export const SERVICE = {
+  schedules: 'the scheduler',
+  triggers: 'the listener',
+  target: 'the service of a target',
+} as const;
 
 const EXAMPLE = {
   cron: "bgjob cron add '0 3 * * *' --name nightly -- ./backup.sh",

@@ -7,6 +7,7 @@ import { sessionText } from '../../job/session.ts';
 import { quoteWord } from '../../job/view.ts';
 import { SERVICE, zoneUnreadText } from './automation.ts';
 import { FULL, type Message, messageAndHint, messageFrom } from './failures.ts';
+import { silentTargetText, targetLabel } from './targets.ts';
 import { errnoText, type MessageAndHint, type TextsOf, textFor } from './usage.ts';
 import { enclosureText, runnerRemedy, runnerText, serviceRemedy, serviceText } from './warnings.ts';
 
@@ -186,10 +187,18 @@ const FINDINGS: TextsOf<Finding, 'code', Finding['code'], MessageAndHint> = {
     `solve the other problems, then bgjob queue; or bgjob ls --queue ${queue}`,
   ],
   'program-gone': ({ path }) => messageAndHint({ code: 'program-gone', path }),
+  'target-silent': ({ target, jobs, silence }) => silentTargetText(target, jobs, silence),
+  'target-unserved': ({ target, jobs }) => [
+    `the service of target ${targetLabel(target)} does not run, and ${plural(jobs, 'job')} there ` +
+      `${jobs === 1 ? 'needs' : 'need'} it`,
+    'bgjob ls -a; its own log: bgjob tail REF of the job bgjob target there',
+  ],
   'service-broken': ({ serves, id, path, replaced }) => [
     `${SERVICE[serves]} (job ${id}) ran with ${safe(path)}, which is gone: ` +
       (replaced ? 'it is replaced' : 'it can start no job'),
-    replaced ? undefined : `bgjob kill ${id}; then bgjob ${serves === 'schedules' ? 'cron' : 'trigger'} ls`,
+    replaced
+      ? undefined
+      : `bgjob kill ${id}; then bgjob ${{ schedules: 'cron ls', triggers: 'trigger ls', target: 'targets' }[serves]}`,
   ],
   'boot-broken': ({ entry, path }) => [
     `after a restart of the machine ${entry} calls ${safe(path)}, which is gone: ` +

@@ -9,8 +9,8 @@ import { signalOfCode } from '../../job/signals.ts';
 import type { Spec } from '../../job/spec.ts';
 import { exitCodeOf, type Outcome, ranMs, type Stop, shownEnd } from '../../job/state.ts';
 import { commandText, type JobView, pauseOf, shellOf, stateWord } from '../../job/view.ts';
-import { contactCell, contactText, waitingCell, waitingText } from './queue.ts';
-import { failedThereCell, failedThereText } from './targets.ts';
+import { waitingCell, waitingText } from './queue.ts';
+import { contactCell, contactText, failedThereCell, failedThereText } from './targets.ts';
 import { errnoText, textFor } from './usage.ts';
 
 /** A status above 128 may mean a signal that bgjob did not send. */

@@ -4,8 +4,7 @@ import { plural, safe } from '../../base/text/sanitize.ts';
 import type { Waiting } from '../../engine/queue/queue-status.ts';
 import { needText } from '../../job/needs.ts';
 import type { JobId } from '../../job/spec.ts';
-import type { Target } from '../../job/target.ts';
-import type { FarContact } from '../../job/view.ts';
+import { heldCell, heldText, targetLabel } from './targets.ts';
 import { type FailureTexts, textFor, usageError } from './usage.ts';
 
 const MOST_KNOWN = 10;
@@ -48,29 +47,6 @@ export const queueListWithName = (name: string) =>
 export const movedText = (label: string, queue: string, place: number | null) =>
   `${label} ${place === null ? 'is being started' : `is #${place} in queue ${queue}`}`;
 
-/** `gpu1` for `ssh:gpu1`, and the name of a target of config.json. */
-export const targetLabel = ({ name }: Pick<Target, 'name'>): string =>
-  safe(name.replace(/^ssh:(?:\/\/)?/, ''));
-
-/** A shorter silence says nothing: a connection was just lost, and is made anew. */
-const SILENT_MS = 5000;
-
-/** Why the state of a job on a target may be old: `gpu1 has not answered for 3m`; empty: it is of now. */
-export function contactText(target: Pick<Target, 'name'>, far: FarContact | undefined): string {
-  const silentMs = far?.silence ? systemClock.now() - far.silence.since : 0;
-  if (far?.isServed === false) return 'its service does not run; the next bgjob command starts it';
-  return silentMs < SILENT_MS
-    ? ''
-    : `${targetLabel(target)} has not answered for ${renderDuration(silentMs)}`;
-}
-
-/** The same for a table. */
-export function contactCell(target: Pick<Target, 'name'>, far: FarContact | undefined): string {
-  if (contactText(target, far) === '') return '';
-  if (far?.isServed === false) return '(no service)';
-  return `(silent ${renderDuration(systemClock.now() - far!.silence!.since)})`;
-}
-
 const MOST_AWAITED = 5;
 const DAY_MS = 86_400_000;
 
@@ -89,7 +65,7 @@ export const waitingText = (waiting: Waiting): string =>
       const whose = ids.length === 1 ? 'its supervisor is' : 'their supervisors are';
       return `${afterText(ids)}: ${whose} of an older bgjob, which may not know ${needText(needs)}`;
     },
-    target: ({ target, far }) => contactText(target, far) || `waits for a slot on ${targetLabel(target)}`,
+    target: ({ target, far }) => heldText(target, far) || `waits for a slot on ${targetLabel(target)}`,
     'other-sandbox': 'waits for a bgjob command in the sandbox where it was queued',
     slot: ({ position }) => (position === null ? 'about to start' : `#${position} in line`),
   });
@@ -105,7 +81,7 @@ export function waitingCell(waiting: Waiting): string {
     'older-bgjob': after,
     time: ({ at }) => `until ${timeText(at)}`,
     'newer-bgjob': 'newer bgjob',
-    target: ({ target, far }) => contactCell(target, far) || `for ${targetLabel(target)}`,
+    target: ({ target, far }) => heldCell(target, far) || `for ${targetLabel(target)}`,
     'other-sandbox': 'other sandbox',
     slot: ({ position }) => (position === null ? '' : `#${position}`),
   });

@@ -1,6 +1,6 @@
 /** What is said of targets: why one cannot be reached, or does not take a job, and the line to type. */
-import { renderDuration } from '../../base/clock.ts';
-import { clip, safe } from '../../base/text/sanitize.ts';
+import { renderDuration, systemClock } from '../../base/clock.ts';
+import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import {
   type FarFacts,
   type SubmitResult,
@@ -11,7 +11,6 @@ import {
 import type { Spec } from '../../job/spec.ts';
 import { type Target, targetWordOf } from '../../job/target.ts';
 import { type FarContact, quoteWord } from '../../job/view.ts';
-import { contactText, targetLabel } from './queue.ts';
 import { type FailureTexts, type MessageAndHint, typed, usageError } from './usage.ts';
 
 export interface ShownTarget {
@@ -122,6 +121,58 @@ export function targetRefusalText(
   }
 }
 
+/** `gpu1` for `ssh:gpu1`, and the name of a target of config.json. */
+export const targetLabel = ({ name }: Pick<Target, 'name'>): string =>
+  safe(name.replace(/^ssh:(?:\/\/)?/, ''));
+
+/** A shorter silence says nothing: a connection was just lost, and is made anew. */
+const SILENT_MS = 5000;
+
+/** Why the state of a job on a target may be old: `gpu1 has not answered for 3m`; empty: it is of now. */
+export function contactText(target: Pick<Target, 'name'>, far: FarContact | undefined): string {
+  const silentMs = far?.silence ? systemClock.now() - far.silence.since : 0;
+  if (far?.isServed === false) return 'its service does not run; the next bgjob command starts it';
+  return silentMs < SILENT_MS
+    ? ''
+    : `${targetLabel(target)} has not answered for ${renderDuration(silentMs)}`;
+}
+
+/** The same for a table. */
+export function contactCell(target: Pick<Target, 'name'>, far: FarContact | undefined): string {
+  if (contactText(target, far) === '') return '';
+  if (far?.isServed === false) return '(no service)';
+  return `(silent ${renderDuration(systemClock.now() - far!.silence!.since)})`;
+}
+
+/** As the service records why its target does not answer. */
+function silenceText(target: ShownTarget, why: string): MessageAndHint {
+  const [, trouble = '', said = ''] = /^([a-z-]+)(?:: (.*))?$/s.exec(why) ?? [];
+  return isTrouble(trouble) ? targetTroubleText(target, { trouble, said }) : [safe(why), undefined];
+}
+
+/** Of a job whose turn has come, on a target that is not reached; empty: it is reached. */
+export function heldText(target: ShownTarget, far: FarContact | undefined): string {
+  if (!far?.isServed || !far.silence) return contactText(target, far);
+  const [what] = silenceText(target, far.silence.why);
+  return `${targetLabel(target)} does not answer: ${what.replace(`${safe(target.name)}: `, '')}`;
+}
+
+/** The same for a table. */
+export const heldCell = (target: ShownTarget, far: FarContact | undefined): string =>
+  far?.isServed && far.silence
+    ? `(silent ${renderDuration(systemClock.now() - far.silence.since)})`
+    : contactCell(target, far);
+
+/** For `doctor`. */
+export function silentTargetText(target: ShownTarget, jobs: number, { since, why }: Silent): MessageAndHint {
+  const [what, hint] = silenceText(target, why);
+  const whose = `${plural(jobs, 'job')} ${jobs === 1 ? 'waits or runs' : 'wait or run'} there`;
+  const reason = what.replace(`${safe(target.name)}: `, '');
+  const silent = renderDuration(systemClock.now() - since);
+  return [`target ${targetLabel(target)} does not answer since ${silent}: ${reason}; ${whose}`, hint];
+}
+type Silent = NonNullable<FarContact['silence']>;
+
 /** As the service of a target records it: services/target/reasons.ts. */
 const NOT_REACHED = /^cannot reach .+? \[([a-z-]+)\](?:: (.*))?$/s;
 const NOT_STARTED = /^.+? did not start it \[([a-z-]+)\](?:: (.*))?$/s;
@@ -144,7 +195,24 @@ export function failedThereText({ target, cwd }: Spec, why: string): MessageAndH
 export const failedThereCell = (why: string): string | undefined =>
   (NOT_REACHED.exec(why) ?? NOT_STARTED.exec(why))?.[1];
 
-export const targetFailures: FailureTexts<'target-refused' | 'target-silent'> = {
+/** After `kill`: a machine without /proc. */
+export const unseenThereText = (target: ShownTarget) =>
+  `(${safe(target.host)} does not show the environment of processes: a process of the job that left its session ` +
+  `and lost its parent is not found there. Look: ${sshLine(target)} ps -ax)`;
+
+export const targetFailures: FailureTexts<
+  'target-refused' | 'target-silent' | 'not-stopped-there' | 'left-there'
+> = {
+  'left-there': ({ id, target, count }) => [
+    `job ${id} is not gone: after KILL ${plural(count, 'process', 'processes')} of it on ` +
+      `${safe(target.name)} ${count === 1 ? 'is' : 'are'} still alive`,
+    `${sshLine(target)} ps -ax -o pid,stat,args`,
+  ],
+  'not-stopped-there': ({ id, target, count }) => [
+    `job ${id}: ${plural(count, 'process', 'processes')} of it on ${safe(target.name)} ` +
+      `${count === 1 ? 'belongs' : 'belong'} to another user, and got no signal`,
+    `${sshLine(target)} ps -ax -o pid,user,args`,
+  ],
   'target-refused': ({ target, trouble, said }) =>
     targetTroubleText(target, { trouble: isTrouble(trouble) ? trouble : 'unclear', said }),
   'target-silent': ({ id, target, silentMs, why }) => [
@@ -175,7 +243,8 @@ export const TARGET_HEADS = ['NAME', 'ENGINE', 'HOST', 'SLOTS', 'JOBS', 'STATE']
 
 export function targetCells({ target, jobs: count, contact }: TargetRow): string[] {
   const { engine, host, slots } = target;
-  const state = contactText(target, contact) || (contact ? 'in use' : '-');
+  const state =
+    contactText(target, contact) || (contact?.silence ? 'does not answer' : contact ? 'in use' : '-');
   return [
     targetLabel(target),
     engine,

@@ -15,8 +15,14 @@ import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import { adoptOrphans } from '../launch/adopt-orphan.ts';
 import { isInThisNamespace, thisSandboxKey } from '../launch/confinement.ts';
-import { isServed, jobOf, startService, type TemplateService } from '../launch/service-launch.ts';
-import { startMissingTargets } from '../launch/target-service.ts';
+import {
+  isServed,
+  jobOf,
+  type ServiceJob,
+  startService,
+  type TemplateService,
+} from '../launch/service-launch.ts';
+import { startMissingTargets, targetServiceOf, targetsHere } from '../launch/target-service.ts';
 import { isLocked } from '../os/process-identity.ts';
 import { attendQueue } from '../queue/admission.ts';
 import { olderOwner } from '../queue/queue-snapshot.ts';
@@ -96,7 +102,8 @@ function neededServices(home: Home): TemplateService[] {
 const MOST_STARTED = 8;
 
 async function startMissing(home: Home): Promise<void> {
-  if (existsSync(home.targets)) await startMissingTargets(home);
+  for (const { target } of targetsHere(home)) await stopBroken(home, targetServiceOf(home, target));
+  await startMissingTargets(home);
   let started = 0;
   for (const service of neededServices(home)) {
     await stopBroken(home, service);
@@ -107,11 +114,13 @@ async function startMissing(home: Home): Promise<void> {
 }
 
 /** The needed services whose program is gone. */
-export const brokenServices = (home: Home): (BrokenService & Pick<TemplateService, 'serves'>)[] =>
-  neededServices(home).flatMap((service) => {
-    const broken = brokenService(home, service);
-    return broken ? { serves: service.serves, ...broken } : [];
-  });
+export const brokenServices = (home: Home): (BrokenService & Pick<ServiceJob, 'serves'>)[] =>
+  [...neededServices(home), ...targetsHere(home).map(({ target }) => targetServiceOf(home, target))].flatMap(
+    (service) => {
+      const broken = brokenService(home, service);
+      return broken ? { serves: service.serves, ...broken } : [];
+    },
+  );
 
 async function quietly(act: () => Promise<void>): Promise<void> {
   try {

@@ -16,7 +16,7 @@ import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type LiveView, stateWord } from '../../job/view.ts';
 import { thisNamespaceKey } from '../launch/confinement.ts';
-import { jobOf, startService, type TemplateService } from '../launch/service-launch.ts';
+import { jobOf, type ServiceJob, startService, type TemplateService } from '../launch/service-launch.ts';
 import { missingPart } from '../os/own-program.ts';
 import { stopJob } from '../stop/stop-job.ts';
 
@@ -51,7 +51,7 @@ export interface BrokenService {
   missing: string;
 }
 
-export function brokenService(home: Home, service: TemplateService): BrokenService | undefined {
+export function brokenService(home: Home, service: ServiceJob): BrokenService | undefined {
   const job = jobOf(home, service);
   if (job?.kind !== 'live') return undefined;
   const { argv } = job.spec;
@@ -61,7 +61,7 @@ export function brokenService(home: Home, service: TemplateService): BrokenServi
 }
 
 /** Stops a service whose program is gone, so that the caller's program can serve. */
-export async function stopBroken(home: Home, service: TemplateService): Promise<void> {
+export async function stopBroken(home: Home, service: ServiceJob): Promise<void> {
   const broken = brokenService(home, service);
   // the caller's program may be gone, too
   if (!broken || missingPart() !== undefined) return;

@@ -5,6 +5,9 @@
 import type { Failure } from '../../job/failure.ts';
 import type { Session } from '../../job/session.ts';
 import type { JobId } from '../../job/spec.ts';
+import type { Target } from '../../job/target.ts';
+import type { FarContact } from '../../job/view.ts';
+import type { Serves } from '../launch/service-launch.ts';
 import type { Enclosure } from '../os/call-sandbox.ts';
 import type { CiRunner, EndingService } from '../os/early-ends.ts';
 
@@ -61,7 +64,10 @@ export type Finding =
   /** Jobs that only another sandbox may start, and it has no process. */
   | { code: 'queue-stranded'; queue: string; ids: JobId[]; count: number }
   | { code: 'queue-left'; queue: string; count: number }
+  /** Jobs wait or run on a target that does not answer, or no service is there for them. */
+  | { code: 'target-silent'; target: Target; jobs: number; silence: NonNullable<FarContact['silence']> }
+  | { code: 'target-unserved'; target: Target; jobs: number }
   /** The program of the running scheduler or listener is gone; `replaced`: this command has started another. */
-  | { code: 'service-broken'; serves: 'schedules' | 'triggers'; id: JobId; path: string; replaced: boolean }
+  | { code: 'service-broken'; serves: Serves; id: JobId; path: string; replaced: boolean }
   /** The program that is called after a restart of the machine is gone. */
   | { code: 'boot-broken'; entry: string; path: string };

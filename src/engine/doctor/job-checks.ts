@@ -6,11 +6,14 @@ import { systemClock } from '../../base/clock.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import type { Home } from '../../job/home/home.ts';
 import { parseId } from '../../job/home/ids.ts';
-import { readLastCrash } from '../../job/home/records.ts';
+import { foundValue, readLastCrash, readSpec } from '../../job/home/records.ts';
 import type { JobId } from '../../job/spec.ts';
+import { readSilence } from '../../job/targets/target-records.ts';
 import type { JobView } from '../../job/view.ts';
 import { brokenServices, isQueueOrphaned, recoverAll } from '../automation/recovery.ts';
+import { isServed } from '../launch/service-launch.ts';
 import { readStoredEnvironment } from '../launch/stored-environment.ts';
+import { targetServiceOf, targetsHere } from '../launch/target-service.ts';
 import { countLeftovers, markedProcesses } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { QueueOverview, type QueueStatus } from '../queue/queue-status.ts';
@@ -60,9 +63,20 @@ function bounded(findings: Finding[]): Finding[] {
 function checkQueue(home: Home, queue: QueueStatus): Finding[] {
   const { name, waiting: count } = queue;
   if (count === 0 || queue.isPaused || queue.running.size >= queue.slots) return [];
-  const ids = queue.first.filter((id) => queue.isStranded(id));
+  // jobs on targets wait for their service: see checkTargets
+  const local = queue.first.filter((id) => !foundValue(readSpec(home.job(id), id))?.target);
+  if (local.length === 0) return [];
+  const ids = local.filter((id) => queue.isStranded(id));
   if (ids.length > 0) return [{ code: 'queue-stranded', queue: name, ids, count }];
   return isQueueOrphaned(home, name) ? [{ code: 'queue-left', queue: name, count }] : [];
+}
+
+function checkTargets(home: Home): Finding[] {
+  return targetsHere(home).flatMap(({ target, key, jobs }): Finding[] => {
+    if (!isServed(targetServiceOf(home, target))) return [{ code: 'target-unserved', target, jobs }];
+    const silence = readSilence(home, key);
+    return silence ? [{ code: 'target-silent', target, jobs, silence }] : [];
+  });
 }
 
 /** Checks the jobs and queues of a home, after the recovery that every command does. */
@@ -101,5 +115,6 @@ export async function checkJobs(home: Home): Promise<Inventory> {
       replaced: !still.has(job.id),
     });
   findings.push(...new QueueOverview(home).queues.flatMap((queue) => checkQueue(home, queue)));
+  findings.push(...checkTargets(home));
   return { findings, looked, jobs: ids.length };
 }

@@ -9,7 +9,7 @@ import { namesIn, readText } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { projectKey } from '../../job/home/job-index.ts';
 import { sandboxKey } from '../../job/queue/queue-order.ts';
-import type { Placement, Spec } from '../../job/spec.ts';
+import type { JobId, Placement, Spec } from '../../job/spec.ts';
 import { type Target, targetSandbox } from '../../job/target.ts';
 import type { TargetAdded } from '../../job/targets/target-records.ts';
 import { thisHost } from '../os/process-identity.ts';
@@ -178,17 +178,25 @@ export interface Runner {
   mayRun(spec: Pick<Spec, 'placement' | 'bootId'>): boolean;
   /** Another attempt of a job on a target does not run it twice: how many owners ended early says nothing. */
   isPatient: boolean;
+  /** Whether a job whose turn has come may start now; else it goes on waiting, and others pass it. */
+  isReady(id: JobId): boolean;
 }
 
 /** For jobs that run in this sandbox. */
-export const localRunner = (): Runner => ({ key: thisSandboxKey(), mayRun: mayRunHere, isPatient: false });
+export const localRunner = (): Runner => ({
+  key: thisSandboxKey(),
+  mayRun: mayRunHere,
+  isPatient: false,
+  isReady: () => true,
+});
 
 /** For jobs of a target: only its service starts them. */
-export function targetRunner(target: Target): Runner {
+export function targetRunner(target: Target, isReady: Runner['isReady']): Runner {
   const { sandbox } = targetSandbox(target);
   return {
     key: sandboxKey(targetSandbox(target)),
     mayRun: ({ placement }) => placement?.sandbox === sandbox,
     isPatient: true,
+    isReady,
   };
 }

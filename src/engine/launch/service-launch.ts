@@ -19,7 +19,7 @@ import { ownEnvironment } from './environment.ts';
 import { launch } from './launch.ts';
 import { RESTART_LOOP } from './spawn-supervisor.ts';
 
-type Serves = 'schedules' | 'triggers' | 'target';
+export type Serves = 'schedules' | 'triggers' | 'target';
 
 export interface ServiceJob<S extends Serves = Serves> {
   serves: S;

@@ -43,15 +43,24 @@ export async function attendTarget(home: Home, key: string): Promise<void> {
   }
 }
 
-/** Whether jobs of a target wait or run, and no service is there. */
-function isOrphaned(home: Home, key: string): boolean {
-  const record = readTarget(home, key);
-  if (!record || isServed(targetServiceOf(home, record.target))) return false;
-  return isTargetHere(record.added) && listTargetJobs(home, key).length > 0;
+/** Its services try to reach it now. */
+export function hurryTarget(home: Home, name: string): void {
+  for (const key of listTargetKeys(home))
+    if (readTarget(home, key)?.target.name === name) wakeReader(home.target(key).wake);
+}
+
+/** The targets of these namespaces on which jobs wait or run. */
+export function targetsHere(home: Home): { key: string; target: Target; jobs: number }[] {
+  if (!existsSync(home.targets)) return [];
+  return listTargetKeys(home).flatMap((key) => {
+    const record = readTarget(home, key);
+    const jobs = listTargetJobs(home, key).length;
+    return jobs > 0 && record && isTargetHere(record.added) ? [{ key, target: record.target, jobs }] : [];
+  });
 }
 
 /** Starts the services of these namespaces whose jobs have none. */
 export async function startMissingTargets(home: Home): Promise<void> {
-  if (!existsSync(home.targets)) return;
-  for (const key of listTargetKeys(home)) if (isOrphaned(home, key)) await attendTarget(home, key);
+  for (const { key, target } of targetsHere(home))
+    if (!isServed(targetServiceOf(home, target))) await attendTarget(home, key);
 }

@@ -64,6 +64,8 @@ export interface AdvanceResult {
   free: number;
   /** Whether jobs that may run in this sandbox wait for the reasons below. */
   ours: boolean;
+  /** Whether the turn of some has come, and their target is not reached. */
+  unready: boolean;
   /** The next time for which one of them waits, milliseconds since 1970. */
   at: number | null;
   /** Jobs of other queues, or of none, for which they wait. */
@@ -192,9 +194,9 @@ export async function advance(
   let handedOn = 0;
   const rest = (
     reason: AdvanceResult['reason'],
-    { ours = false, at = null, after = new Set(), older = new Set() }: Partial<Scan> = {},
+    { ours = false, unready = false, at = null, after = new Set(), older = new Set() }: Partial<Scan> = {},
   ): AdvanceResult => ({
-    ...{ reason, ours, at, started, free: free - handedOn, older: [...older] },
+    ...{ reason, ours, unready, at, started, free: free - handedOn, older: [...older] },
     after: [...(after as Set<JobId>)].filter((id) => !isOfQueue(snapshot, id)),
   });
   const deadline = systemClock.monotonic() + SETTLE_MS;

@@ -26,6 +26,8 @@ export interface Scan {
   /** The free slots are for jobs of other sandboxes, whose queue waiters were woken. */
   yields: boolean;
   ours: boolean;
+  /** The turn of some has come, and their target is not reached. */
+  unready: boolean;
   at: number | null;
   after: Set<JobId>;
   /** Running jobs of this queue for which some wait: an older bgjob runs them, which cannot start these. */
@@ -43,7 +45,7 @@ export function findCandidate(
   older: OlderJob[],
 ): Scan {
   const { home } = snapshot;
-  const none = { skipped: false, yields: false, ours: false, at: null };
+  const none = { skipped: false, yields: false, ours: false, unready: false, at: null };
   const found: Scan = { ...none, after: new Set(), older: new Set() };
   const fate = readFates(home);
   const woken = new Map<string, boolean>();
@@ -73,6 +75,10 @@ export function findCandidate(
       woken.set(entry.sandbox, known);
       // it comes before ours
       if (known && --left <= 0) return { ...found, yields: true };
+      continue;
+    }
+    if (readiness.kind === 'ready' && !snapshot.runner.isReady(entry.id)) {
+      found.unready = true;
       continue;
     }
     if (readiness.kind === 'ready') {

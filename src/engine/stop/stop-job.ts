@@ -6,12 +6,13 @@ import { systemClock } from '../../base/clock.ts';
 import { errnoOf } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import type { Stop } from '../../job/state.ts';
+import type { Stop, Unseen } from '../../job/state.ts';
+import type { Target } from '../../job/target.ts';
 import type { EndedView, JobView, LiveView, UnreadableView } from '../../job/view.ts';
 import { findHidden, type HiddenProcess, orphanParentOf, processesOf } from '../observe/leftovers.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
 import { type Listening, listeningOf } from '../os/sockets.ts';
-import { stopRemote } from './stop-remote.ts';
+import { stopLeftThere, stopRemote } from './stop-remote.ts';
 import { askOwner, cancel, type Killed, killLive, sweepLeft } from './stop-request.ts';
 
 export interface Stopped {
@@ -21,6 +22,8 @@ export interface Stopped {
   processes: number;
   /** How many of them did not end within the grace, and were killed with SIGKILL. */
   forced: number;
+  /** What a stop on a target could not see there. */
+  unseen: Unseen | null;
   /** Processes that may be the job's and were not stopped, because nothing proves it. */
   hidden: HiddenProcess[];
   listened: Listening[];
@@ -46,21 +49,25 @@ export async function stopJob(
     const cancelled = before.kind === 'live' ? cancel(home, before, stop) : undefined;
     const { target } = before.spec;
     if (!cancelled && !target && isProcForeign()) return fail({ code: 'proc-foreign' });
-    const found = cancelled ? [] : await processesOf(home, before);
+    const found = cancelled || target ? [] : await processesOf(home, before);
     listened = listeningOf(found.map(({ pid }) => pid));
     if (cancelled) killed = cancelled;
-    else if (before.kind !== 'live') killed = await sweepLeft(home, before, stop);
-    else if (!target) killed = await killLive(home, before, stop, found, isOneOfMany);
-    else {
-      const stopped = await stopRemote(home, before, target, stop);
+    else if (target) {
+      const stopped = await (before.kind === 'live'
+        ? stopRemote(home, before, target, stop)
+        : stopLeft(home, before, target, stop));
       if (!stopped.ok) return stopped;
       killed = stopped.value;
-    }
+    } else if (before.kind !== 'live') killed = await sweepLeft(home, before, stop);
+    else killed = await killLive(home, before, stop, found, isOneOfMany);
   } catch (thrown) {
     return fail({ code: 'io', doing: 'stop job', path: String(id), errno: errnoOf(thrown) });
   }
   const failure = leftOver(id, killed);
   if (failure) return failure;
+  const { unseen = null } = killed;
+  if (unseen?.why === 'permission')
+    return fail({ code: 'not-stopped-there', id, target: before.spec.target!, count: unseen.count });
   const after = killed.view ?? before;
   if (after.kind === 'live' && killed.stopped === 0)
     return fail({ code: 'not-verified', id, pids: [], why: 'no-answer' });
@@ -70,7 +77,23 @@ export async function stopJob(
     isElsewhere || (after.kind === 'ended' && after.status.startedAt === null)
       ? []
       : await findHidden(home, before, orphanParent);
-  return ok({ before, after, processes: killed.stopped, forced: killed.forced, hidden, listened, tookMs });
+  return ok({
+    before,
+    after,
+    processes: killed.stopped,
+    forced: killed.forced,
+    unseen,
+    hidden,
+    listened,
+    tookMs,
+  });
+}
+
+/** A job that never ran there has left nothing. */
+async function stopLeft(home: Home, view: EndedView, target: Target, stop: Stop): Promise<Result<Killed>> {
+  if (view.status.startedAt !== null || (view.state?.attempt ?? 1) > 1)
+    return stopLeftThere(home, view, target, stop);
+  return ok({ view, stopped: 0, forced: 0, alive: [], unproven: [] });
 }
 
 function leftOver(id: number, { alive, unproven }: Killed): Result<never> | undefined {

@@ -8,15 +8,18 @@ import type { Home } from '../../job/home/home.ts';
 import { requestStop } from '../../job/home/records.ts';
 import type { Stop } from '../../job/state.ts';
 import type { Target } from '../../job/target.ts';
-import type { LiveView } from '../../job/view.ts';
+import type { EndedView, LiveView } from '../../job/view.ts';
 import { attendTarget } from '../launch/target-service.ts';
 import { observe } from '../observe/observe.ts';
+import type { Engine } from '../targets/engine.ts';
 import { waitEnded } from '../wait/job-end.ts';
 import type { Killed } from './stop-request.ts';
 
 /** How long the service and the target may take beyond the grace, milliseconds: a login may be needed first. */
 const ANSWER_MS = 30_000;
 const POLL_MS = 100;
+/** How long processes may take to be gone after KILL, milliseconds. */
+const KILLED_MS = 5000;
 
 /** Resolves when the target does not answer. */
 async function untilSilent(home: Home, id: number, abort: AbortSignal): Promise<LiveView | undefined> {
@@ -48,14 +51,55 @@ export async function stopRemote(
     return fail({ code: 'target-silent', id, target: name, silentMs: systemClock.now() - since, why });
   }
   const state = view && 'state' in view ? view.state : null;
-  const [stopped, forced] = [state?.stopped ?? 0, state?.forced ?? 0];
-  return ok({
-    view,
-    stopped: Math.max(stopped, view?.kind === 'ended' ? 1 : 0),
-    forced,
-    alive: [],
-    unproven: [],
-  });
+  const { stopped = 0, forced = 0, unseen = null } = state ?? {};
+  return ok({ view, stopped, forced, unseen, alive: [], unproven: [] });
+}
+
+/** Which attempts are asked for what they left; each needs a look at all processes there. */
+const MOST_ATTEMPTS = 20;
+
+/** How many processes are left when none is, or the time is up. */
+async function remaining(engine: Engine, uid: string, limitMs: number): Promise<number> {
+  for (const deadline = systemClock.monotonic() + limitMs; ; await sleep(POLL_MS)) {
+    const { signalled } = await engine.stop(uid, '0', 0);
+    if (signalled === 0 || systemClock.monotonic() >= deadline) return signalled;
+  }
+}
+
+/** Stops the processes that an ended job left there, by a connection of this call. */
+export async function stopLeftThere(
+  home: Home,
+  view: EndedView,
+  target: Target,
+  { signal, graceMs }: Stop,
+): Promise<Result<Killed>> {
+  const { uidOf, engineOf } = require('../targets/engine-of.ts') as typeof import('../targets/engine-of.ts');
+  const { TargetError } = require('../targets/engine.ts') as typeof import('../targets/engine.ts');
+  const engine = engineOf(home, target);
+  const last = view.state?.attempt ?? 1;
+  const killed: Killed = { view, stopped: 0, forced: 0, unseen: null, alive: [], unproven: [] };
+  try {
+    for (let attempt = last; attempt > 0 && attempt > last - MOST_ATTEMPTS; attempt--) {
+      const uid = uidOf(home, view.id, attempt);
+      const { signalled, unseen } = await engine.stop(uid, signal.slice(3), graceMs);
+      killed.stopped += signalled;
+      killed.unseen = unseen ?? killed.unseen ?? null;
+      // the records that hold a grace there may be removed by now
+      let left = signalled === 0 ? 0 : await remaining(engine, uid, graceMs);
+      if (left > 0) {
+        killed.forced += (await engine.stop(uid, 'KILL', 0)).signalled;
+        left = await remaining(engine, uid, KILLED_MS);
+      }
+      if (left > 0) return fail({ code: 'left-there', id: view.id, target, count: left });
+    }
+    return ok(killed);
+  } catch (thrown) {
+    if (!(thrown instanceof TargetError)) throw thrown;
+    const { trouble, said } = thrown;
+    return fail({ code: 'target-refused', target, trouble, said });
+  } finally {
+    engine.close();
+  }
 }
 
 /** A timer takes 32 bits, and a grace may be longer. */

@@ -22,7 +22,7 @@ import {
   SWEEPERS,
 } from '../../job/home/records.ts';
 import { hasHook, type JobId } from '../../job/spec.ts';
-import type { FirstSignal, Stop } from '../../job/state.ts';
+import type { FirstSignal, Stop, Unseen } from '../../job/state.ts';
 import { type JobView, type LiveView, pauseOf } from '../../job/view.ts';
 import { closeInherited } from '../launch/spawn-supervisor.ts';
 import { wasQueued } from '../launch/stored-environment.ts';
@@ -110,6 +110,8 @@ export interface Killed {
   stopped: number;
   /** How many of them did not end within the grace. */
   forced: number;
+  /** Of a job on a target. */
+  unseen?: Unseen | null;
   alive: number[];
   /** Processes recorded as the job's and alive, but not proved to be: not signalled. */
   unproven: number[];

@@ -9,6 +9,8 @@
  * - No sentence for users is made here: a trouble is a word of a list, and what the far side said.
  */
 
+import type { Unseen } from '../../job/state.ts';
+
 /** Why a target cannot be used. It chooses the hint for the user, and decides nothing. */
 export const TROUBLES = [
   /** There is no program `ssh`. */
@@ -149,7 +151,7 @@ export interface StopResult {
    * What it could not see or do. `environments`: no /proc, so processes that left the session and lost their
    * parent are not found. `permission`: so many processes of the job belong to another user.
    */
-  unseen: { why: 'environments' | 'permission'; count: number } | null;
+  unseen: Unseen | null;
 }
 
 export interface Watched {
@@ -218,7 +220,8 @@ export interface Engine {
   look(jobs: { uid: string; nativeId: string }[]): Promise<Map<string, FarState>>;
   /**
    * Signals the processes of a job now; the far side sends SIGKILL after the grace, with or without us.
-   * `signal` without SIG; `0` only counts. A job whose end is recorded: its leftovers. The end of a job that is
+   * `signal` without SIG; `0` only counts. A job whose end is recorded: its leftovers, also when
+   * its records are removed; without records no KILL follows by itself. The end of a job that is
    * stopped is recorded when none of its processes is left, or cannot be killed.
    */
   stop(uid: string, signal: string, graceMs: number): Promise<StopResult>;

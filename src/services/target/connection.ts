@@ -35,6 +35,11 @@ export class Connection {
     return systemClock.monotonic() >= this.dueAt;
   }
 
+  /** The next try is due now. */
+  hurry(): void {
+    this.dueAt = Number.NEGATIVE_INFINITY;
+  }
+
   /** False if the target is not reached; then `error` says why. Of several calls at once one connects. */
   open(): Promise<boolean> {
     if (this.following) return Promise.resolve(true);

@@ -1,5 +1,5 @@
 /** What the far side is told of an attempt: the command as it can be run there, its input, its limits. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { closing, openToRead } from '../../base/fs/open-file.ts';
 import type { FarJob } from '../../engine/targets/engine.ts';
 import { uidOf } from '../../engine/targets/engine-of.ts';
@@ -28,8 +28,14 @@ function argvThere({ argv, line, script }: Spec, job: JobPaths): string[] {
   return ['/bin/sh', '-c', SCRIPT, 'sh', text, ...argv.with(script.at, '/dev/fd/9')];
 }
 
-function inputOf(job: JobPaths, { stdin }: Spec): Uint8Array | null {
-  const path = stdin?.kind === 'kept' ? job.input : stdin?.kind === 'file' ? stdin.path : null;
+/** The payload of a trigger has no file there: it is the input. */
+const hasPayload = (job: JobPaths, { origin, stdin }: Spec): boolean =>
+  origin?.kind === 'trigger' && stdin === null && existsSync(job.payload);
+
+function inputOf(job: JobPaths, spec: Spec): Uint8Array | null {
+  const { stdin } = spec;
+  const given = stdin?.kind === 'kept' ? job.input : stdin?.kind === 'file' ? stdin.path : null;
+  const path = hasPayload(job, spec) ? job.payload : given;
   const fd = path === null ? undefined : openToRead(path, 0);
   return fd === undefined ? null : closing(fd, (one) => readFileSync(one));
 }
@@ -41,7 +47,8 @@ export function farJobOf(home: Home, spec: Spec & { target: Target }, attempt: n
     uid: uidOf(home, spec.id, attempt),
     argv: argvThere(spec, job),
     cwd: spec.target.cwd ?? spec.cwd,
-    env: spec.env,
+    // not BGJOB_HOME and BGJOB_TOKEN: there they would name nothing
+    env: [...spec.env, `BGJOB_ID=${spec.id}`, ...(hasPayload(job, spec) ? ['BGJOB_PAYLOAD=/dev/stdin'] : [])],
     umask: spec.placement?.umask ?? 0o077,
     timeoutMs: spec.timeoutMs,
     graceMs: spec.graceMs,

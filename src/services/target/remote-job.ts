@@ -18,8 +18,9 @@ import type { JobPaths } from '../../job/home/paths.ts';
 import { type Owner, readState, readStops } from '../../job/home/records.ts';
 import { type Event, nextStatus } from '../../job/lifecycle.ts';
 import { readAttemptStart } from '../../job/log/attempt-start.ts';
+import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { Spec } from '../../job/spec.ts';
-import type { Attempt, Status, Stop } from '../../job/state.ts';
+import type { Attempt, Status, Stop, Unseen } from '../../job/state.ts';
 import type { Target } from '../../job/target.ts';
 import { markTargetDone } from '../../job/targets/target-records.ts';
 import { Publication } from '../../supervisor/publication.ts';
@@ -43,6 +44,17 @@ export type TargetSpec = QueuedSpec & { target: Target };
 export const isOnTarget = (spec: Spec, key: string): spec is TargetSpec =>
   spec.target?.key === key && spec.placement !== null;
 
+/**
+ * Whether a user who just started the job hears that its target is not reached. A job that waited for anything
+ * else waits for its target, too.
+ */
+export const isPlain = ({ placement, origin }: TargetSpec): boolean =>
+  origin === null &&
+  placement.queue === NO_QUEUE &&
+  placement.batch === null &&
+  placement.notBefore === null &&
+  placement.after.length === 0;
+
 /** By more than this the two clocks differ only after a restart of this machine, milliseconds. */
 const JUMP_MS = 60_000;
 
@@ -59,6 +71,9 @@ export class RemoteJob {
   private stopped = 0;
   private readonly publication: Publication;
   isOver = false;
+  private unseen: Unseen | null = null;
+  /** Its end is on disk. */
+  isSettled = false;
 
   /** Of a job whose FIFO this process has locked, and whose owner it is. */
   constructor(
@@ -81,6 +96,12 @@ export class RemoteJob {
     dequeue({ home, spec, job: this.job, attempt: this.attempt, last: this.attempts.at(-1) });
     if (this.attempt > 1 && !(isAdopted && this.hasHeading())) this.writeHeading();
     this.log = new LogCopy(this.job, spec, { attempt: this.attempt, status: this.status });
+  }
+
+  /** Whether it ends if the target is not reached: it was never sent. */
+  get failsAtOnce(): boolean {
+    const { status, mayRunThere, attempt, spec } = this;
+    return status.phase === 'starting' && !mayRunThere && attempt === 1 && isPlain(spec);
   }
 
   get uid(): string {
@@ -111,8 +132,11 @@ export class RemoteJob {
   }
 
   private publish(): void {
-    const { status, attempt, attempts, stopped } = this;
-    this.publication.publish({ status, attempt, attempts, stopped, forced: 0, left: [] });
+    const { status, attempt, attempts, stopped, unseen } = this;
+    this.publication.publish({
+      ...{ status, attempt, attempts, stopped, forced: 0, left: [] },
+      ...(unseen && { unseen }),
+    });
   }
 
   /** It runs there, since so long. */
@@ -141,9 +165,10 @@ export class RemoteJob {
     return asked !== undefined && asked.graceMs <= stop.graceMs ? undefined : stop;
   }
 
-  signalled(count: number): void {
-    if (count <= this.stopped) return;
-    this.stopped = count;
+  signalled(count: number, unseen: Unseen | null): void {
+    if (count <= this.stopped && !unseen) return;
+    this.stopped = Math.max(count, this.stopped);
+    this.unseen = unseen ?? this.unseen;
     this.publish();
   }
 
@@ -188,9 +213,16 @@ export class RemoteJob {
   private finish(): void {
     if (this.isOver) return;
     this.isOver = true;
-    const { spec, home } = this;
     const isBack = this.requeue();
     this.publish();
+    // until then the record there is the only one of its end
+    if (this.publication.isDone) this.settle(isBack);
+    else void this.publication.untilWritten().then(() => this.settle(isBack));
+  }
+
+  private settle(isBack: boolean): void {
+    this.isSettled = true;
+    const { spec, home } = this;
     if (!isBack) {
       startHook(home, spec);
       if (!spec.keepEnv && spec.onExit === null) removeQuietly(this.job.env);
@@ -198,7 +230,7 @@ export class RemoteJob {
     }
     // waiting processes wake up now
     closeSync(this.aliveFd);
-    void this.publication.untilWritten().then(() => home.release(spec.id, this.job));
+    home.release(spec.id, this.job);
   }
 
   /** Puts a failed job back if it has a retry left. */

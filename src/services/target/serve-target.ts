@@ -14,7 +14,7 @@ import { targetServiceOf } from '../../engine/launch/target-service.ts';
 import { isProgramReplaced, missingPart } from '../../engine/os/own-program.ts';
 import { identify } from '../../engine/os/process-identity.ts';
 import { type Admitted, attendQueue } from '../../engine/queue/admission.ts';
-import { type Engine, type FarStream, TargetError } from '../../engine/targets/engine.ts';
+import { type Engine, type FarEnd, type FarStream, TargetError } from '../../engine/targets/engine.ts';
 import { engineOf, uidOf } from '../../engine/targets/engine-of.ts';
 import { EXIT } from '../../job/failure.ts';
 import { AnchoredHome } from '../../job/home/anchored-home.ts';
@@ -56,7 +56,8 @@ class TargetService {
   private readonly engine: Engine;
   private readonly connection: Connection;
   private readonly fifo: WakeFifo;
-  private readonly sending = new Set<JobId>();
+  private readonly sending = new Map<JobId, Promise<void>>();
+  private readonly stopping = new Map<JobId, Promise<void>>();
   private lookedAt = Number.NEGATIVE_INFINITY;
   private idleSince = systemClock.monotonic();
   private hasCleaned = false;
@@ -71,9 +72,15 @@ class TargetService {
     this.fifo = new WakeFifo(home, targetServiceOf(home, target).fifo, () => {
       // perhaps by gc
       this.hasCleaned = false;
+      // a user may have mended the way there
+      this.connection.hurry();
       this.wake();
     });
-    this.waiting = new WaitingJobs(home, key, target, this.jobs, () => this.wake());
+    this.waiting = new WaitingJobs(
+      ...([home, key, target, this.jobs] as const),
+      () => this.wake(),
+      () => this.connection.following !== undefined,
+    );
     this.connection = new Connection(
       home,
       key,
@@ -83,8 +90,10 @@ class TargetService {
         gap: () => {},
         ended: (uid, end) => {
           // of a stopped job it comes when nothing of it is left
-          this.byUid.get(uid)?.ended(end);
-          this.wake();
+          const job = this.byUid.get(uid);
+          // the answer tells how many processes it signalled
+          void (job && this.stopping.get(job.spec.id))?.then(() => this.end(job, end));
+          if (job && !this.stopping.has(job.spec.id)) this.end(job, end);
         },
       },
       () => this.wake(),
@@ -124,15 +133,15 @@ class TargetService {
   /** Everything that can be done now. Returns after how long to try again; null: nothing is left to do. */
   private async step(): Promise<number | null> {
     let next = await this.waiting.admit((admitted) => this.take(admitted));
+    for (const id of this.waiting.strays) this.adopt(id);
+    this.waiting.strays.clear();
     for (const job of [...this.jobs.values()]) {
       job.readRequests();
-      if (job.isOver) await this.forget(job);
+      if (job.isSettled) await this.forget(job);
     }
-    if (this.jobs.size > 0) {
-      if (this.connection.following) this.exchange();
-      else this.reach();
-    }
-    for (const job of [...this.jobs.values()]) if (job.isOver) await this.forget(job);
+    if (this.connection.following) this.exchange();
+    else if (this.jobs.size > 0 || this.waiting.isHeld) this.reach();
+    for (const job of [...this.jobs.values()]) if (job.isSettled) await this.forget(job);
     if (this.jobs.size > 0 || this.waiting.count > 0) {
       this.idleSince = systemClock.monotonic();
       return Math.min(next, LOOK_MS);
@@ -147,19 +156,26 @@ class TargetService {
 
   /** Goes on with the jobs of a service that ended before them. */
   private adoptAll(): void {
-    for (const id of listTargetJobs(this.home, this.key)) {
-      const spec = this.waiting.specOf(id);
-      const job = this.home.job(id);
-      const state = spec && foundValue(readState(job));
-      if (!spec || !state || isCopied(job) || ['queued', 'ended'].includes(state.status.phase)) continue;
-      try {
-        const aliveFd = lockAlive(job);
-        const owner = { generation: highestGeneration(job) + 1, identity: identify(process.pid)! };
-        if (!claimOwner(job, owner)) continue;
-        this.add(new RemoteJob(this.home, spec, owner, aliveFd, true));
-      } catch (thrown) {
-        logLine(`job ${id}: ${errnoOf(thrown)}`);
+    for (const id of listTargetJobs(this.home, this.key)) this.adopt(id);
+  }
+
+  private adopt(id: JobId): void {
+    const spec = this.waiting.specOf(id);
+    const job = this.home.job(id);
+    const state = spec && foundValue(readState(job));
+    if (!spec || !state || isCopied(job) || ['queued', 'ended'].includes(state.status.phase)) return;
+    try {
+      const aliveFd = lockAlive(job);
+      const owner = { generation: highestGeneration(job) + 1, identity: identify(process.pid)! };
+      if (!claimOwner(job, owner)) {
+        closeSync(aliveFd);
+        return;
       }
+      const adopted = new RemoteJob(this.home, spec, owner, aliveFd, true);
+      this.add(adopted);
+      this.watch([adopted]);
+    } catch (thrown) {
+      logLine(`job ${id}: ${errnoOf(thrown)}`);
     }
   }
 
@@ -184,7 +200,7 @@ class TargetService {
 
   /** Connects if a job is to be sent, or another try is due. A request is read meanwhile. */
   private reach(): void {
-    const isUnsent = [...this.jobs.values()].some((job) => !job.mayRunThere);
+    const isUnsent = [...this.jobs.values()].some((job) => job.failsAtOnce);
     if (!isUnsent && !this.connection.isDue) return;
     void this.connection.open().then((isThere) => {
       if (!isThere) this.failUnsent();
@@ -192,12 +208,11 @@ class TargetService {
     });
   }
 
-  /** The target is not reached: a job that was never sent fails, any other stays as it is. */
+  /** The target is not reached: a job that was just started fails, any other stays as it is. */
   private failUnsent(): void {
     const { error } = this.connection;
     if (error)
-      for (const job of this.jobs.values())
-        if (job.status.phase === 'starting' && !job.mayRunThere) job.failed(notReached(this.target, error));
+      for (const job of this.jobs.values()) if (job.failsAtOnce) job.failed(notReached(this.target, error));
   }
 
   /** Sends what is to be sent. None of it waits for another. */
@@ -211,7 +226,7 @@ class TargetService {
     for (const job of this.jobs.values()) {
       if (job.status.phase === 'starting') this.once(this.sending, job, () => this.send(job));
       const stop = job.wanted;
-      if (stop) this.once(this.sending, job, () => this.stop(job));
+      if (stop) this.once(this.stopping, job, () => this.stop(job));
     }
     if (systemClock.monotonic() - this.lookedAt >= LOOK_MS) {
       this.lookedAt = systemClock.monotonic();
@@ -227,14 +242,19 @@ class TargetService {
       this.connection.following?.watch(jobs.map(({ uid, log }) => ({ uid, ...log.missing })));
   }
 
-  private once(running: Set<JobId>, job: RemoteJob, act: () => Promise<void>): void {
+  private once(running: Map<JobId, Promise<void>>, job: RemoteJob, act: () => Promise<void>): void {
     const { id } = job.spec;
     if (running.has(id)) return;
-    running.add(id);
-    void this.guard(act).finally(() => {
+    const over = this.guard(act).finally(() => {
       running.delete(id);
       this.wake();
     });
+    running.set(id, over);
+  }
+
+  private end(job: RemoteJob, end: FarEnd): void {
+    job.ended(end);
+    this.wake();
   }
 
   /** A target that does not answer changes no state. */
@@ -276,9 +296,9 @@ class TargetService {
     const stop = job.wanted;
     if (!stop) return;
     const { signal, graceMs } = stop;
-    const { signalled } = await this.engine.stop(job.uid, signal.slice(3), graceMs);
+    const { signalled, unseen } = await this.engine.stop(job.uid, signal.slice(3), graceMs);
     job.asked = { signal, graceMs };
-    job.signalled(signalled);
+    job.signalled(signalled, unseen);
   }
 
   /** One call for all: which of them run there, or never will. Ends come with their output. */

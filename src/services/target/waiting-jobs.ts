@@ -12,12 +12,12 @@ import { QueueSnapshot } from '../../engine/queue/queue-snapshot.ts';
 import { waitEnded } from '../../engine/wait/job-end.ts';
 import type { AnchoredHome } from '../../job/home/anchored-home.ts';
 import { readConfig } from '../../job/home/config.ts';
-import { foundValue, isCopied, readSpec } from '../../job/home/records.ts';
+import { foundValue, isCopied, readSpec, readState } from '../../job/home/records.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
 import type { Target } from '../../job/target.ts';
 import { listTargetJobs, markTargetDone, unmarkTargetJob } from '../../job/targets/target-records.ts';
 import { WakeFifo } from '../service.ts';
-import { isOnTarget, type TargetSpec } from './remote-job.ts';
+import { isOnTarget, isPlain, type TargetSpec } from './remote-job.ts';
 
 /** A process that cancels a job removes its marker; one that was killed does not, milliseconds. */
 const READ_AGAIN_MS = 30_000;
@@ -25,6 +25,10 @@ const READ_AGAIN_MS = 30_000;
 export class WaitingJobs {
   /** By their queues. */
   private readonly fifos = new Map<string, WakeFifo>();
+  /** Jobs that were started, and that no service has. */
+  readonly strays = new Set<JobId>();
+  /** Whether the turn of some has come, and the target is not reached. */
+  isHeld = false;
   private readonly seenAt = new Map<JobId, number>();
   private readonly specs = new Map<JobId, TargetSpec>();
   private readonly runner: ReturnType<typeof targetRunner>;
@@ -36,8 +40,16 @@ export class WaitingJobs {
     /** Those that have a slot. */
     private readonly jobs: ReadonlyMap<JobId, unknown>,
     private readonly wake: () => void,
+    private readonly isReached: () => boolean,
   ) {
-    this.runner = targetRunner(target);
+    this.runner = targetRunner(target, (id) => this.isReached() || this.failsAtOnce(id));
+  }
+
+  /** The others wait until their target is reached. */
+  private failsAtOnce(id: JobId): boolean {
+    const spec = this.specOf(id);
+    if (!spec || !isPlain(spec)) return false;
+    return spec.retry === 0 || (foundValue(readState(this.home.job(id)))?.attempt ?? 1) === 1;
   }
 
   /** How many queues have some. */
@@ -83,6 +95,8 @@ export class WaitingJobs {
       const view = spec && !isForeign ? observe(this.home, id) : undefined;
       if (isForeign) unmarkTargetJob(this.home, this.key, id);
       else if (view?.kind === 'ended') this.settle(view.spec, view.state?.attempt ?? 1);
+      else if (spec && view?.kind === 'live' && view.state && view.status.phase !== 'queued')
+        this.strays.add(id);
       else if (spec && view) {
         queues.add(spec.placement.queue);
         this.seenAt.set(id, systemClock.monotonic());
@@ -113,6 +127,7 @@ export class WaitingJobs {
         this.fifos.delete(name);
       }
     let next = Number.POSITIVE_INFINITY;
+    this.isHeld = false;
     for (const name of queues) {
       let fifo = this.fifos.get(name);
       if (!fifo) {
@@ -121,13 +136,14 @@ export class WaitingJobs {
       }
       const most = this.freeSlots();
       // without a waiter other processes do not keep a slot free for jobs that cannot start
-      if (most === 0) fifo.close();
+      if (most === 0 || !this.isReached()) fifo.close();
+      else await fifo.open();
       if (most === 0) continue;
-      await fifo.open();
       const snapshot = new QueueSnapshot(this.home, name, this.runner);
       const start = (admitted: Admitted) => Promise.resolve(take(admitted));
       const rest = await advance(snapshot, moverFor(this.home, { start, most, waitsForOthers: false }));
       if (rest.at !== null) next = Math.min(next, Math.max(0, rest.at - systemClock.now()));
+      this.isHeld ||= rest.unready;
       this.awaitAll(rest.after);
     }
     return next;

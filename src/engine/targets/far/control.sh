@@ -211,7 +211,10 @@ far_stop() {
     far_now
   done
   far_hit=0 far_denied=0
-  if [ -d "$far_root/job/$1" ] && [ "$far_record_host" = "$far_host" ]; then
+  if [ ! -d "$far_root/job/$1" ]; then
+    # what an ended job left: its records are removed, and its marker tells
+    far_sweep "$1" "$2"
+  elif [ "$far_record_host" = "$far_host" ]; then
     if [ "$2" != 0 ]; then mkdir -p "$far_root/job/$1/stop.$2.$3" 2>/dev/null; fi
     far_sweep "$1" "$2"
   fi
