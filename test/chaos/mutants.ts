@@ -120,7 +120,7 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'services/target/serve-target.ts',
-        from: "if (job.status.phase === 'starting' && !job.mayRunThere) job.failed",
+        from: 'if (job.failsAtOnce) job.failed',
         to: 'if (!job.isOver) job.failed',
       },
       {
@@ -130,6 +130,60 @@ export const MUTANTS: Mutant[] = [
       },
     ],
     by: { test: 'cli/targets/targets.test.ts', name: /a connection that breaks changes no state/ },
+  },
+  {
+    what: 'a job that waits is started while its target is not reached',
+    changes: [
+      {
+        file: 'services/target/waiting-jobs.ts',
+        from: 'this.isReached() || this.failsAtOnce(id)',
+        to: 'true',
+      },
+      {
+        file: 'services/target/remote-job.ts',
+        from: "return status.phase === 'starting' && !mayRunThere && attempt === 1 && isPlain(spec);",
+        to: "return status.phase === 'starting' && !mayRunThere;",
+      },
+    ],
+    by: { test: 'cli/targets/waiting.test.ts', name: /jobs that wait go on waiting/ },
+  },
+  {
+    what: 'a target that is not reached keeps its slot in a queue',
+    changes: [
+      {
+        file: 'services/target/waiting-jobs.ts',
+        from: 'if (most === 0 || !this.isReached()) fifo.close();',
+        to: 'if (most === 0) fifo.close();',
+      },
+    ],
+    by: { test: 'cli/targets/waiting.test.ts', name: /local jobs of a mixed queue go on/ },
+  },
+  {
+    what: 'the end of a job on a target is recorded before its output',
+    changes: [{ file: 'services/target/serve-target.ts', from: 'if (job?.isBehind) return;', to: '' }],
+    by: { test: 'cli/targets/waiting.test.ts', name: /no end here before its output/ },
+  },
+  {
+    what: 'kill leaves what an ended job left on its target',
+    changes: [
+      {
+        file: 'engine/stop/stop-job.ts',
+        from: 'return stopLeftThere(home, view, target, stop);',
+        to: 'return ok({ view, stopped: 0, forced: 0, alive: [], unproven: [] });',
+      },
+    ],
+    by: { test: 'cli/targets/waiting.test.ts', name: /stops what an ended job left there/ },
+  },
+  {
+    what: 'kill of a job on a target does not say what it could not see',
+    changes: [
+      {
+        file: 'services/target/remote-job.ts',
+        from: 'this.unseen = unseen ?? this.unseen;',
+        to: '',
+      },
+    ],
+    by: { test: 'cli/targets/waiting.test.ts', name: /kill says what it could not see there/ },
   },
   {
     what: 'a job on a target waits for no slot of it',

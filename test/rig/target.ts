@@ -22,7 +22,8 @@ export class Box {
       `[ ! -e ${this.dir}/down ] || { echo "ssh: connect to host gpu1 port 22: Connection refused" >&2; exit 255; }`,
       `echo $$ >>${this.dir}/connections`,
       `exec env -i HOME=${this.home} PATH=/usr/bin:/bin LOGNAME=far USER=far SHELL=/bin/sh ` +
-        "sh -c 'cd && exec /bin/sh'",
+        `sh -c 'cd && [ ! -e ${this.dir}/no-proc ] || sed -u "s|-r /proc/self/stat|-r /none|" | /bin/sh; ` +
+        `[ -e ${this.dir}/no-proc ] || exec /bin/sh'`,
       '',
     ].join('\n');
     fs.writeFileSync(join(rig.dir, 'bin', 'ssh'), script, { mode: 0o755 });
@@ -38,6 +39,11 @@ export class Box {
   }
   mend(): void {
     fs.rmSync(join(this.dir, 'down'));
+  }
+
+  /** From now on it is a machine without /proc. */
+  hideProc(): void {
+    fs.writeFileSync(join(this.dir, 'no-proc'), '');
   }
 
   get logins(): number {

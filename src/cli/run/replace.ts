@@ -77,7 +77,9 @@ export async function stopOne(
   if (!done.ok) return observe(home, id) ? done : ok(undefined);
   if (done.value.after.kind === 'live') return fail({ code: 'not-verified', id, pids: [], why: 'no-answer' });
   // it ended by itself meanwhile
-  if (done.value.before.kind === 'ended' && done.value.processes === 0) return ok(undefined);
+  const { before, after, processes } = done.value;
+  if (processes === 0 && (before.kind === 'ended' || (after.kind === 'ended' && !after.status.stop)))
+    return ok(undefined);
   const free = await waitPortsFree(home, judged.value, done.value.listened);
   if (!free.ok) return free;
   replaced.push(id);

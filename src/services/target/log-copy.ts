@@ -47,7 +47,9 @@ export class LogCopy {
   /** Throws system errors: then the same bytes must come again. */
   write(stream: FarStream, offset: number, bytes: Buffer): void {
     const at = this.begins[stream] + offset;
-    const known = Math.max(0, this.sizes[stream] - at);
+    // bytes before it could not be written, and come again
+    if (at > this.sizes[stream]) return;
+    const known = this.sizes[stream] - at;
     const fresh = bytes.subarray(known);
     if (fresh.length === 0) return;
     closing(openCopy(this.job[STREAMS[stream]]), (copy) => writeAll(copy, fresh, at + known));

@@ -71,6 +71,8 @@ export class RemoteJob {
   private stopped = 0;
   private readonly publication: Publication;
   isOver = false;
+  /** Output could not be written here. It comes again, and its end after it. */
+  isBehind = false;
   private unseen: Unseen | null = null;
   /** Its end is on disk. */
   isSettled = false;

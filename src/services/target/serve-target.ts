@@ -15,7 +15,7 @@ import { isProgramReplaced, missingPart } from '../../engine/os/own-program.ts';
 import { identify } from '../../engine/os/process-identity.ts';
 import { type Admitted, attendQueue } from '../../engine/queue/admission.ts';
 import { type Engine, type FarEnd, type FarStream, TargetError } from '../../engine/targets/engine.ts';
-import { engineOf, uidOf } from '../../engine/targets/engine-of.ts';
+import { engineOf } from '../../engine/targets/engine-of.ts';
 import { EXIT } from '../../job/failure.ts';
 import { AnchoredHome } from '../../job/home/anchored-home.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -25,7 +25,6 @@ import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { Target } from '../../job/target.ts';
 import {
-  forgetTargetDone,
   listTargetDone,
   listTargetJobs,
   readTarget,
@@ -37,6 +36,7 @@ import { Connection } from './connection.ts';
 import { farJobOf } from './far-job.ts';
 import { cannotRead, lostThere, notReached, notStarted } from './reasons.ts';
 import { isOnTarget, RemoteJob } from './remote-job.ts';
+import { removeDone } from './remove-done.ts';
 import { WaitingJobs } from './waiting-jobs.ts';
 
 /** How long a connection stays open for the next job, milliseconds: a login takes ten times as long as a job. */
@@ -91,6 +91,7 @@ class TargetService {
         ended: (uid, end) => {
           // of a stopped job it comes when nothing of it is left
           const job = this.byUid.get(uid);
+          if (job?.isBehind) return;
           // the answer tells how many processes it signalled
           void (job && this.stopping.get(job.spec.id))?.then(() => this.end(job, end));
           if (job && !this.stopping.has(job.spec.id)) this.end(job, end);
@@ -321,14 +322,18 @@ class TargetService {
 
   private copy(uid: string, stream: FarStream, offset: number, bytes: Buffer): void {
     const job = this.byUid.get(uid);
-    if (!job || job.isOver) return;
+    if (!job || job.isOver || job.isBehind) return;
     try {
       job.log.write(stream, offset, bytes);
     } catch (thrown) {
       ignoreSystemError(thrown);
       // a full disk, mostly: its end comes after its output, which comes again
       this.connection.following?.drop([uid]);
-      setTimeout(() => job.isOver || this.watch([job]), WRITE_AGAIN_MS);
+      job.isBehind = true;
+      setTimeout(() => {
+        job.isBehind = false;
+        if (!job.isOver) this.watch([job]);
+      }, WRITE_AGAIN_MS);
     }
   }
 
@@ -353,19 +358,9 @@ class TargetService {
   private async clean(): Promise<void> {
     if (this.hasCleaned) return;
     this.hasCleaned = true;
-    const done = listTargetDone(this.home, this.key);
-    if (done.length === 0) return;
+    if (listTargetDone(this.home, this.key).length === 0) return;
     await this.guard(async () => {
-      if (!(await this.connection.open())) return;
-      const uids = new Map(
-        done.map((one) => [
-          one,
-          Array.from({ length: one.attempts }, (_, n) => uidOf(this.home, one.id, n + 1)),
-        ]),
-      );
-      const left = new Set(await this.engine.remove([...uids.values()].flat()));
-      for (const [one, own] of uids)
-        if (!own.some((uid) => left.has(uid))) forgetTargetDone(this.home, this.key, one);
+      if (await this.connection.open()) await removeDone(this.home, this.key, this.engine);
     });
   }
 }

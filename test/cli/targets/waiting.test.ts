@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { bearer, send } from '../../rig/http.ts';
+import { isRunning } from '../../rig/processes.ts';
 import type { Rig } from '../../rig/rig.ts';
 import { boxTest, untilClean } from '../../rig/target.ts';
+import { addTrigger, removeTriggers } from '../../rig/triggers.ts';
 import { until } from '../../rig/until.ts';
 
 const untilHeld = (rig: Rig, id: number) =>
@@ -81,10 +84,10 @@ boxTest('a service that is killed while jobs wait for the target loses none', as
   assert.equal((await rig.bgjob(['wait', String(id)])).code, 3);
 });
 
-boxTest('a job there knows its id, and the payload of its trigger', async (rig) => {
-  const id = await rig.run(['--on', 'box', '--', 'sh', '-c', 'echo "$BGJOB_ID ${BGJOB_HOME-none}"']);
+boxTest('a job there knows its id', async (rig) => {
+  const id = await rig.run(['--on', 'box', '--', 'sh', '-c', 'echo "$BGJOB_ID <$BGJOB_HOME>"']);
   await rig.bgjob(['wait', String(id)]);
-  assert.equal(rig.log(id), `${id} none\n`);
+  assert.equal(rig.log(id), `${id} <>\n`);
 });
 
 boxTest('kill counts what was stopped, and stops what an ended job left there', async (rig, box) => {
@@ -94,13 +97,59 @@ boxTest('kill counts what was stopped, and stops what an ended job left there', 
   await rig.bgjob(['wait', String(id)]);
   await untilClean(box);
   const left = Number(fs.readFileSync(pid, 'utf8'));
-  process.kill(left, 0);
+  assert.ok(isRunning(left));
   const killed = await rig.bgjob(['kill', String(id)]);
   assert.match(killed.stdout, /already exited 0 .*; killed 1 process that it left/);
-  assert.throws(() => process.kill(left, 0), /ESRCH/);
+  assert.ok(!isRunning(left));
   assert.match((await rig.bgjob(['kill', String(id)])).stdout, /already exited 0 [^;]*$/);
   assert.deepEqual(box.left(), []);
   box.cut();
   const cut = await rig.bgjob(['kill', String(id)]);
   assert.deepEqual([cut.code, /does not accept ssh/.test(cut.stderr)], [125, true]);
+});
+
+boxTest('a job has no end here before its output is here', async (rig, box) => {
+  const gate = join(box.home, 'gate');
+  const script = `while [ ! -e ${gate} ]; do sleep 0.05; done; echo one; echo two; exit 4`;
+  const id = await rig.run(['--on', 'box', '--', 'sh', '-c', script]);
+  await rig.untilState(id, 'running');
+  const log = rig.file(id, 'out/log');
+  fs.rmSync(log, { force: true });
+  // as on a full disk
+  fs.mkdirSync(log);
+  fs.writeFileSync(gate, '');
+  await until(
+    () => box.left().some((name) => /\/end\/[^/]+-1$/.test(name)),
+    (isThere) => isThere,
+    'it has ended there',
+  );
+  const wait = rig.startBgjob(['wait', String(id)]);
+  // the service tries again
+  for (let tries = 0; tries < 5; tries++) assert.equal((await rig.show(id)).state, 'running');
+  fs.rmdirSync(log);
+  assert.equal((await wait.answer).code, 4);
+  assert.equal(rig.log(id), 'one\ntwo\n');
+});
+
+boxTest('the payload of a trigger is the input of its job there', async (rig) => {
+  const script = 'cat "$BGJOB_PAYLOAD"; echo " $BGJOB_TRIGGER"';
+  const { url, secret } = await addTrigger(rig, ['hook', '--on', 'box', '--', 'sh', '-c', script]);
+  const { status, json } = await send(url, { headers: bearer(secret), body: '{"a":1}' });
+  assert.equal(status, 202);
+  await rig.bgjob(['wait', String(json.id)]);
+  assert.equal(rig.log(json.id), '{"a":1} hook\n');
+  await removeTriggers(rig);
+});
+
+boxTest('kill says what it could not see there', async (rig, box) => {
+  box.hideProc();
+  const id = await rig.run(['--on', 'box', '--', 'sleep', '1000']);
+  await rig.untilState(id, 'running');
+  const killed = await rig.bgjob(['kill', String(id)]);
+  assert.match(killed.stdout, /killed \(TERM, .*: 1 process$/m);
+  assert.match(killed.stderr, /gpu1 does not show the environment of processes/);
+  const next = await rig.run(['--on', 'box', '--', 'sleep', '1000']);
+  await rig.untilState(next, 'running');
+  const [object] = await rig.json(['kill', String(next)]);
+  assert.deepEqual([object.processes, object.unseen], [1, 'environments']);
 });
