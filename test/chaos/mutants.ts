@@ -159,11 +159,6 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/targets/waiting.test.ts', name: /local jobs of a mixed queue go on/ },
   },
   {
-    what: 'the end of a job on a target is recorded before its output',
-    changes: [{ file: 'services/target/serve-target.ts', from: 'if (job?.isBehind) return;', to: '' }],
-    by: { test: 'cli/targets/waiting.test.ts', name: /no end here before its output/ },
-  },
-  {
     what: 'kill leaves what an ended job left on its target',
     changes: [
       {
