@@ -69,12 +69,12 @@ export const MUTANTS: Mutant[] = [
     what: 'a supervisor believes its first check of a home that was moved',
     changes: [
       {
-        file: 'supervisor/own-home.ts',
-        from: 'const TRUST_MS = 1;',
-        to: 'const TRUST_MS = Number.POSITIVE_INFINITY;',
+        file: 'job/home/anchored-home.ts',
+        from: 'systemClock.monotonic() - atMs < trustMs;',
+        to: 'trustMs > 0 && atMs > 0;',
       },
     ],
-    by: { test: 'cli/home/replaced.test.ts', name: /a home that is moved under a queue/ },
+    by: { test: 'unit/job/home/anchored-home.test.ts', name: /a check counts for the time that is given/ },
   },
   // ---- targets ----
   {

@@ -125,7 +125,12 @@ lostTest('a damaged end record is no end', async (far, clock) => {
   for (const text of [record.replace(` ${uid} 1 `, ` ${uid} 0 `), '', '\n', record.replace(uid, 't-2-1')]) {
     fs.writeFileSync(path, text);
     // the shim may live for a moment after its record
-    await far.reach(uid, 'unknown');
+    const seen = await until(
+      () => far.state(uid),
+      ({ kind }) => kind !== 'running',
+      'the shim to be gone',
+    );
+    assert.equal(seen.kind, 'unknown');
     clock.ms += 30_000;
     assert.deepEqual(await far.state(uid), { kind: 'lost', why: 'gone' });
     fs.writeFileSync(path, record);
