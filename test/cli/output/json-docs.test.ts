@@ -531,6 +531,7 @@ const UNSHOWN: [fact: RegExp, why: string][] = [
   [/^(codes-of-errors|findings-of-doctor): /, 'the lists are held against the sources below'],
   [/^targets-target grade: (python3|sh)$/, 'needs a machine without perl: unit/engine/targets'],
   [/ shell: sh$/, 'needs a machine without bash: cli/run/no-bash'],
+  [/^kill unseen: (a value|environments)$/, 'needs a target without /proc: cli/targets/waiting'],
   [/^kill hidden\[\]\./, 'needs another user: hostile/hidden-processes'],
   [/^what-happens-after-the-end: (desktop|terminal)$/, 'needs a desktop or a terminal: cli/hooks/notify'],
   [/^what-happens-after-the-end: due$/, 'lasts an instant'],
