@@ -19,7 +19,7 @@ import { Supervision } from './supervision.ts';
 
 /** Queued jobs end in quick succession: one scan of all processes, after this time, serves all of them. */
 const POLL_MS = 1000;
-/** Where thousands of processes run, scans take this part of the time at most. */
+/** Where thousands of processes run, scans take this part of a core at most. */
 const SHARE = 0.05;
 let scanMs = 0;
 let suspects: Promise<(view: Pick<Supervision['spec'], 'id'>) => boolean> | undefined;
@@ -28,10 +28,12 @@ async function isSuspect({ home, spec, owner }: Supervision): Promise<boolean> {
   if (spec.placement === null) return true;
   suspects ??= systemClock.sleep(Math.max(POLL_MS, scanMs / SHARE)).then(async () => {
     suspects = undefined;
-    const begun = systemClock.monotonic();
+    const begun = process.cpuUsage();
     // jobs of this process are younger than this process
     const isSuspected = await suspectJobs(home, owner.identity.startTicks);
-    scanMs = systemClock.monotonic() - begun;
+    // CPU: on a busy machine a scan of a second would keep this process for twenty more
+    const { user, system } = process.cpuUsage(begun);
+    scanMs = (user + system) / 1000;
     return isSuspected;
   });
   return (await suspects)(spec);

@@ -134,7 +134,7 @@ far_reap() {
   while [ $far_empty -lt 2 ] && [ "$far_t" -lt $((far_deadline + 3000)) ]; do
     if [ "$(far_tree "$1")" ]; then
       far_empty=0
-      [ "$far_t" -lt $far_deadline ] && ! far_floods || far_sweep "$1" KILL
+      if [ "$far_t" -ge $far_deadline ] || far_floods; then far_sweep "$1" KILL; fi
     else
       far_empty=$((far_empty + 1))
     fi

@@ -75,6 +75,7 @@ far_log_size() {
 
 # A nap that ends early when the logs have so many bytes, or the job ended; in perl it costs no start of a program.
 # Words: bytes, hundredths of a second, the logs. `alarm` counts by a clock that nobody sets.
+# shellcheck disable=SC2016 # the variables are those of perl
 far_doze='
   my ($max, $left, @logs) = @ARGV;
   my ($last, $quiet) = (-1, 0);
