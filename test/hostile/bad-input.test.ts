@@ -90,6 +90,7 @@ const BAD_TEXT: Record<string, string[]> = {
   env: ['', '=', '=x', 'NAME', '\n', '__proto__', LONG],
   'env-file': ['', '\n', '/', '/nonexistent', '/etc/passwd/x', 'x'.repeat(5000), '/dev/zero'],
   tag: TAGS,
+  on: ['', 'none', 'ssh:', 'ssh:-oProxyCommand=x', 'ssh:a b', 'a\nb', '__proto__', LONG],
   event: ['', ',', 'a b', 'a\nb', LONG],
   session: ['', 'a b', '../x', 'a\nb', LONG],
   tell: ['', 'Always', '__proto__', LONG],
