@@ -7,6 +7,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { attemptQuietly } from '../../src/base/result.ts';
 import { processesNaming } from '../rig/processes.ts';
 import type { Rig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -96,15 +97,21 @@ function readText(path: string): string | undefined {
   }
 }
 
+/** All files below a directory; gc may remove any of them meanwhile. */
+function filesBelow(dir: string): string[] {
+  const entries = attemptQuietly(() => fs.readdirSync(dir, { withFileTypes: true })) ?? [];
+  return entries.flatMap((entry) => {
+    const path = join(dir, entry.name);
+    return entry.isDirectory() ? filesBelow(path) : [path];
+  });
+}
+
 const recordsIn = (home: string): string[] =>
-  fs.existsSync(home)
-    ? (fs.readdirSync(home, { recursive: true }) as string[])
-        .filter((path) =>
-          /(^|\/)(spec\.json|state\.json|env\.json|owner\.\d+|stop\.\w+|claim\.\d+)$/.test(path),
-        )
-        .filter((path) => !path.startsWith('trash/'))
-        .map((path) => join(home, path))
-    : [];
+  filesBelow(home).filter(
+    (path) =>
+      /\/(spec\.json|state\.json|env\.json|owner\.\d+|stop\.\w+|claim\.\d+)$/.test(path) &&
+      !path.startsWith(join(home, 'trash/')),
+  );
 
 /** The status that the shim of an attempt wrote down; undefined if it did not. */
 function writtenCode(rig: Rig, id: number, attempt: number): number | undefined {
