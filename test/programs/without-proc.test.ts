@@ -107,7 +107,9 @@ worldTest('kill ends the job and its children, and says how many they were', asy
   await puppet.ignore('SIGTERM');
   const pids = [await puppet.pid(), await puppet.fork(), await puppet.fork({ ignoring: ['SIGTERM'] })];
   const { code, stdout, stderr } = await world.bgjob(['kill', String(id), '--grace', '100ms']);
-  assert.deepEqual([code, stderr], [0, '']);
+  assert.equal(code, 0);
+  // those that ignore TERM
+  assert.match(stderr, /^\([23] processes did not end within 0\.1s after TERM, and KILL was needed; .*\)\n$/);
   assert.match(stdout, /^1 killed \(KILL, [\d.hms]+\): 3 processes/);
   // where lsof is, the port is named
   if (fs.existsSync('/usr/bin/lsof')) assert.match(stdout, new RegExp(`port ${port} free`));

@@ -142,7 +142,7 @@ async function verify(
       ({ state } = now);
       deadline = systemClock.monotonic() + STOP_MS;
     }
-    if (systemClock.monotonic() > deadline)
+    if (running.length > 0 && systemClock.monotonic() > deadline)
       return refuse({ kind: 'not-stopped', pids: running.map(({ pid }) => pid) });
     await systemClock.sleep(POLL_MS);
   }
