@@ -1,4 +1,4 @@
-/** Texts that are bundled: the page for coding agents, the scripts of the shim, the far programs of targets, the completion scripts. */
+/** Texts that are bundled: the page for agents, scripts of the shim and of completion, programs of targets. */
 declare module '*.md' {
   const text: string;
   export default text;

@@ -3,8 +3,8 @@
  * CPU of exactly that child and of whatever it waited for itself, CLOCK_MONOTONIC is process.hrtime's clock too. Where there is no C
  * compiler (`CC`, else cc), Python does the same, and a job's first instruction is read from /proc/uptime (10 ms exact).
  *
- * With METER_ALL, on Linux, it takes in the processes that the command left, and waits for their ends too: the CPU is then
- * that of every process, also of supervisors and daemons. The end is that of the command.
+ * With METER_ALL, on Linux, it takes in the processes that the command left, and waits for their ends too: the
+ * CPU is then that of every process, also of supervisors and daemons. The end is that of the command.
  */
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';

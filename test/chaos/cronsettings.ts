@@ -131,7 +131,7 @@ async function add({ rig }: Lane, plan: Point[]): Promise<Told> {
   return { traced, end: await often.judge(traced) };
 }
 
-/** The scheduler is traced, which nobody had started before. `pauses`: its schedule is paused just before it is killed. */
+/** The first scheduler of a schedule is traced. `pauses`: the schedule is paused just before the kill. */
 const firing =
   (pauses: boolean): Setting['round'] =>
   async ({ rig }, plan) => {

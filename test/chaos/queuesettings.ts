@@ -37,7 +37,10 @@ class Gate {
   }
 }
 
-/** What waits when nobody lives any more is moved on by the next command; it may be lost on the way, or wait in a paused queue. */
+/**
+ * When no process lives any more, the next command moves the queue on. A job may be lost on the way, or wait
+ * in a paused queue.
+ */
 async function untilStarted(rig: Rig, witness: Witness, id: number, queue: string): Promise<void> {
   const isPaused = () => fs.existsSync(join(rig.home, 'queues', queue, 'paused'));
   await until(

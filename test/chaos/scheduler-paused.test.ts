@@ -1,6 +1,6 @@
 /**
  * A scheduler that is killed while it starts a job, after its schedule was paused: no scheduler follows until
- * the schedule is resumed. What ran is told all the same, counts as running, and is kept.
+ * the schedule is resumed. The history names the job that ran; it counts as running, and is kept.
  */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';

@@ -142,7 +142,7 @@ export function farTest(
   });
 }
 
-/** What a stream told, put together by offset: bytes that come twice must be the same. */
+/** The bytes of a stream, put together by offset: bytes that come twice must be the same. */
 export class Gathered implements FollowEvents {
   readonly logs = new Map<string, Buffer>();
   readonly ends: FarEnd[] = [];

@@ -1,5 +1,5 @@
 /**
- * A target for tests of the verbs, without sshd: a program `ssh` in the PATH of the rig that runs what it is told
+ * A target for tests of the verbs, without sshd: a program `ssh` in the PATH of the rig that runs its command
  * under another home, with a login's environment. The far side is the real one.
  */
 import assert from 'node:assert/strict';

@@ -1,6 +1,5 @@
 /** `bgjob targets`: the machines on which jobs can run, and a check of one. */
 import { hurryTarget } from '../../engine/launch/target-service.ts';
-import { TargetError } from '../../engine/targets/engine.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
@@ -40,11 +39,10 @@ async function check(context: Context, word: string): Promise<Result<Exit>> {
   if (target === null) return fail(targetOnlyLocal());
   const home = context.home();
   if (!home.ok) return home;
-  const { engineOf } =
+  const { askTarget } =
     require('../../engine/targets/engine-of.ts') as typeof import('../../engine/targets/engine-of.ts');
   // without a home no job is there, and the name of the folder does not matter
-  const engine = engineOf(home.value ?? { token: 'check' }, target);
-  try {
+  return askTarget(home.value ?? { token: 'check' }, target, async (engine) => {
     const facts = await engine.connect();
     await engine.probe();
     if (home.value) hurryTarget(home.value, target.name);
@@ -54,13 +52,7 @@ async function check(context: Context, word: string): Promise<Result<Exit>> {
       output.object({ v: 1, name, engine: kind, host, farHost, readyMs: Math.round(readyMs), ...rest });
     } else for (const [label, text] of factRows(facts)) output.line(`${label.padEnd(11)}${text}`);
     return ok(SUCCESS);
-  } catch (thrown) {
-    if (!(thrown instanceof TargetError)) throw thrown;
-    const { trouble, said } = thrown;
-    return fail({ code: 'target-refused', target, trouble, said });
-  } finally {
-    engine.close();
-  }
+  });
 }
 
 export const targets = verb({

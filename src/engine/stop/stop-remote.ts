@@ -73,12 +73,10 @@ export async function stopLeftThere(
   target: Target,
   { signal, graceMs }: Stop,
 ): Promise<Result<Killed>> {
-  const { uidOf, engineOf } = require('../targets/engine-of.ts') as typeof import('../targets/engine-of.ts');
-  const { TargetError } = require('../targets/engine.ts') as typeof import('../targets/engine.ts');
-  const engine = engineOf(home, target);
+  const { askTarget, uidOf } = require('../targets/engine-of.ts') as typeof import('../targets/engine-of.ts');
   const last = view.state?.attempt ?? 1;
   const killed: Killed = { view, stopped: 0, forced: 0, unseen: null, alive: [], unproven: [] };
-  try {
+  return askTarget(home, target, async (engine) => {
     for (let attempt = last; attempt > 0 && attempt > last - MOST_ATTEMPTS; attempt--) {
       const uid = uidOf(home, view.id, attempt);
       const { signalled, unseen } = await engine.stop(uid, signal.slice(3), graceMs);
@@ -93,13 +91,7 @@ export async function stopLeftThere(
       if (left > 0) return fail({ code: 'left-there', id: view.id, target, count: left });
     }
     return ok(killed);
-  } catch (thrown) {
-    if (!(thrown instanceof TargetError)) throw thrown;
-    const { trouble, said } = thrown;
-    return fail({ code: 'target-refused', target, trouble, said });
-  } finally {
-    engine.close();
-  }
+  });
 }
 
 /** A timer takes 32 bits, and a grace may be longer. */

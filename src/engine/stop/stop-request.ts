@@ -209,7 +209,7 @@ async function sweepForOwner(home: Home, view: LiveView, stop: Stop): Promise<Ki
   const job = home.job(view.id);
   // the main process lived when the first pass began
   const swept = await sweepLeft(home, view, stop, true);
-  // an owner that is not told goes on as soon as this process has ended
+  // an owner without this answer goes on as soon as this process has ended
   if (swept.alive.length > 0) return swept;
   recordSwept(job, { stopped: swept.stopped, forced: swept.forced });
   nudge(job, view.id, true);

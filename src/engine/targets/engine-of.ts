@@ -1,9 +1,10 @@
 /** The engine of a target, by its settings, and the names of this home and its jobs there. */
+import { fail, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { projectKey } from '../../job/home/job-index.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { Target } from '../../job/target.ts';
-import type { Engine } from './engine.ts';
+import { type Engine, TargetError } from './engine.ts';
 import { ShimEngine } from './shim-engine.ts';
 import { SshTransport } from './transport.ts';
 
@@ -16,3 +17,21 @@ export const uidOf = (home: Home, id: JobId, attempt: number): string => `${clie
 /** `home` without a token: for a check before there is a home. */
 export const engineOf = (home: Pick<Home, 'token'>, { host, ssh, dir }: Target): Engine =>
   new ShimEngine(new SshTransport(host, ssh), { client: clientOf(home), folder: dir });
+
+/** Asks a target by a connection of this call. `target-refused`: it is not reached, or stops answering. */
+export async function askTarget<T>(
+  home: Pick<Home, 'token'>,
+  target: Target,
+  ask: (engine: Engine) => Promise<Result<T>>,
+): Promise<Result<T>> {
+  const engine = engineOf(home, target);
+  try {
+    return await ask(engine);
+  } catch (thrown) {
+    if (!(thrown instanceof TargetError)) throw thrown;
+    const { trouble, said } = thrown;
+    return fail({ code: 'target-refused', target, trouble, said });
+  } finally {
+    engine.close();
+  }
+}

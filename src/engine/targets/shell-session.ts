@@ -30,14 +30,28 @@ const lastLine = (text: string): string =>
     .filter((line) => line !== '')
     .at(-1) ?? '';
 
-/** What ssh says at LogLevel=VERBOSE without a trouble. */
-const NOISE =
-  /^(Authenticated to |Transferred: |Bytes per second: |Connecting to |Connection established|Connection to \S+ closed\.$|OpenSSH_|debug|Authenticating to |Warning: Permanently added|Remote: |Server accepts key|Pseudo-terminal)/;
+/** How the lines begin that ssh prints at LogLevel=VERBOSE when there is no trouble. */
+const NOISE = [
+  'Authenticated to ',
+  'Authenticating to ',
+  'Bytes per second: ',
+  'Connecting to ',
+  'Connection established',
+  'OpenSSH_',
+  'Pseudo-terminal',
+  'Remote: ',
+  'Server accepts key',
+  'Transferred: ',
+  'Warning: Permanently added',
+  'debug',
+];
+const isNoise = (line: string): boolean =>
+  NOISE.some((start) => line.startsWith(start)) || /^Connection to \S+ closed\.$/.test(line);
 
 const withoutNoise = (stderr: string): string =>
   stderr
     .split(/[\r\n]+/)
-    .filter((line) => !NOISE.test(line))
+    .filter((line) => !isNoise(line))
     .join('\n');
 
 /** The line that tells most. */

@@ -108,7 +108,7 @@ export async function waitEnded(
         }
         await attendNow(home, queue);
       }
-      // a FIFO that nobody has held since we opened it never tells that it is free
+      // if no process holds the FIFO when it is opened, no event comes
       await attendFar(home, view);
       const pause = queue !== undefined ? QUEUED_POLL_MS : released ? POLL_MS : SHORT_MS;
       const slept = sleep(pause, signal);

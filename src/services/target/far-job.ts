@@ -1,4 +1,4 @@
-/** What the far side is told of an attempt: the command as it can be run there, its input, its limits. */
+/** An attempt as the far side gets it: the command as it can be run there, its input, its limits. */
 import { existsSync, readFileSync } from 'node:fs';
 import { closing, openToRead } from '../../base/fs/open-file.ts';
 import type { FarJob } from '../../engine/targets/engine.ts';

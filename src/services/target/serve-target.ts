@@ -91,10 +91,11 @@ class TargetService {
         ended: (uid, end) => {
           // of a stopped job it comes when nothing of it is left
           const job = this.byUid.get(uid);
-          if (job?.isBehind) return;
-          // the answer tells how many processes it signalled
-          void (job && this.stopping.get(job.spec.id))?.then(() => this.end(job, end));
-          if (job && !this.stopping.has(job.spec.id)) this.end(job, end);
+          if (!job || job.isBehind) return;
+          const stopping = this.stopping.get(job.spec.id);
+          // the answer to the stop says how many processes got the signal
+          if (stopping) void stopping.then(() => this.end(job, end));
+          else this.end(job, end);
         },
       },
       () => this.wake(),

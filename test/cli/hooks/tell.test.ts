@@ -83,7 +83,7 @@ rigTest('a codex that fails or is missing is noted, and the job is as it was', a
     (await rig.bgjob(['show', '1'])).stdout,
     /^tell +not queued: codex queue: exit code 4: no such/m,
   );
-  // while codex is called, and how a job that was killed is told
+  // while codex is called; the message about a job that was killed
   const gate = new Gate(rig);
   fakeCodex(rig, gate.line);
   const puppet = await rig.puppet();

@@ -251,7 +251,7 @@ if (skip) {
         /running \(box has not answered for 10m/,
       );
       assert.match((await rig.bgjob(['targets'])).stdout, /box has not answered for 10m/);
-      // its end comes while nobody is connected
+      // its end comes while there is no connection
       open('away');
       await until(
         () => processesNaming(join(ssh.dir, 'away')).filter(({ pid }) => pid !== process.pid).length,
