@@ -184,9 +184,12 @@ export const restart = verb({
     if (!conditions.ok) return conditions;
     const mayStart = (leaving?: JobId[]) => portsAreFree(home, conditions.value, leaving);
     const isFew = plan.length <= MOST_REPORTED;
-    const { done, failed } = await restartJobs(output, home, plan, mayStart, (restarted) =>
-      printRestarted(output, home, options, restarted, !isFew),
-    );
+    let until: Deadline | undefined;
+    const { done, failed } = await restartJobs(output, home, plan, mayStart, (restarted) => {
+      // before the last id is printed: Ctrl-C after it says that the jobs go on
+      if (waits && restarted.again === plan.at(-1)) until = new Deadline(deadline.value);
+      printRestarted(output, home, options, restarted, !isFew);
+    });
     if (!isFew && !output.json) output.note(restartedManyText(done.length));
     const ids = done.map(({ id }) => id);
     if (!waits) {
@@ -198,17 +201,17 @@ export const restart = verb({
       if (plan.length > 1 && !output.json) output.note(notRestartedText(failed.left, renderIds(failed.left)));
       return failed.failure;
     }
-    if (!waits) return ok(SUCCESS);
+    if (!until) return ok(SUCCESS);
     if (ids.length > 1) {
       const { waitWithSummary } =
         require('../run/many-summary.ts') as typeof import('../run/many-summary.ts');
       const again = `bgjob wait ${renderIds(ids)}`;
-      return ok(await waitWithSummary(output, home, ids, again, new Deadline(deadline.value)));
+      return ok(await waitWithSummary(output, home, ids, again, until));
     }
     return watchStarted(context, home, ids[0]!, {
       ...options,
       conditions: conditions.value,
-      deadlineMs: deadline.value,
+      deadline: until,
     });
   },
 });

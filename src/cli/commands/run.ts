@@ -32,6 +32,7 @@ import { applySlots, parseQueueing } from '../run/queue-options.ts';
 import { printUnreadStdin, storeInput } from '../run/stdin.ts';
 import { warningsOf } from '../shell/habits.ts';
 import { pipefailNotes } from '../shell/pipes.ts';
+import { Deadline } from '../wait/deadline.ts';
 import { isConditional } from '../wait/parse-conditions.ts';
 import { printPauses } from '../wait/pause-notes.ts';
 
@@ -152,6 +153,8 @@ export const run = verb({
     const { name } = options;
     const found = reused ? observe(home, id) : undefined;
     const shell = shellOf(found && 'spec' in found ? found.spec : draft.value);
+    // before the id is printed: Ctrl-C after it says that the job goes on
+    const until = waits ? new Deadline(deadline.value) : undefined;
     if (output.json) output.object({ v: 1, id, name, reused, replaced, shell, log: { path: logPath } });
     else printId(output, id, options);
     const { cwd, cwdLink } = draft.value;
@@ -169,7 +172,7 @@ export const run = verb({
     const notes = output.json || reused ? [] : pipefailNotes(draft.value, !options['no-pipefail']);
     for (const note of notes) output.note(note);
     if (placement && !waits) printPauses(output, home, [id]);
-    if (!waits) {
+    if (!until) {
       if (!output.json && output.isTerminal(2)) {
         const became = becameText(reused, placement !== null);
         // the hint is shown once per home
@@ -181,7 +184,7 @@ export const run = verb({
     const watched = await watchStarted(context, home, id, {
       ...options,
       conditions: conditions.value,
-      deadlineMs: deadline.value,
+      deadline: until,
     });
     if (options.stdin === null && !options.pty && !reused) printUnreadStdin(output);
     return watched;

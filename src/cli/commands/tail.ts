@@ -26,7 +26,7 @@ import {
   readerOf,
   startOf,
 } from '../tail/view.ts';
-import { deadlineOf } from '../wait/deadline.ts';
+import { Deadline, deadlineOf } from '../wait/deadline.ts';
 import { watchPauses } from '../wait/pause-notes.ts';
 
 const HELP = 'bgjob tail --help';
@@ -157,11 +157,13 @@ export const tail = verb({
       return ok(searched.value.exit);
     }
     const log = Log.open(home.job(view.id), stream);
+    // before the first output: Ctrl-C after it says that the job goes on
+    const until = options.follow ? new Deadline(deadline.value) : undefined;
     const stopNotes = options.follow ? watchPauses(output, home, () => [view.id]) : undefined;
     try {
       const piece = log ? printView(reading, log) : NOTHING;
-      if (options.follow) {
-        const { exit, to } = await printRest(reading, piece, deadline.value);
+      if (until) {
+        const { exit, to } = await printRest(reading, piece, until);
         storeCursor(reading, to);
         return ok(exit);
       }

@@ -18,7 +18,7 @@ import { readerGoneText, stillRunsText } from '../messages/run.ts';
 import { cannotCombine } from '../messages/usage.ts';
 import type { Output } from '../output/output.ts';
 import { followTo } from '../tail/follow.ts';
-import { Deadline, deadlineOf } from '../wait/deadline.ts';
+import { type Deadline, deadlineOf } from '../wait/deadline.ts';
 import {
   CONDITION_OPTIONS,
   type Conditions,
@@ -138,10 +138,9 @@ export async function watchStarted(
   context: Context,
   home: Home,
   id: JobId,
-  { follow, conditions, deadlineMs }: Watch & { conditions: Conditions | null; deadlineMs: number | null },
+  { follow, conditions, deadline }: Watch & { conditions: Conditions | null; deadline: Deadline },
 ): Promise<Result<Exit>> {
   const { output } = context;
-  const deadline = new Deadline(deadlineMs);
   const view = observe(home, id);
   if (view) noteSelfWait(output, home, [view]);
   if (follow) return ok(await followEnd(context, home, id, deadline));

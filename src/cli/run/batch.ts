@@ -270,11 +270,12 @@ export async function runBatch(
   const ids = added.value;
   const { queue } = queueing.value.wish!;
   await attendAdded(home, ids[0]!, queue);
+  const deadline = waiting === null ? undefined : new Deadline(waiting.deadlineMs);
   // a person who waits needs the failures, not a list of numbers
   if (output.json || waiting === null || !output.isTerminal(1)) printIds(output, home, lines.value, ids);
   const { cwd, cwdLink } = lines.value[0]!.draft;
   if (cwdLink !== null && !output.json) output.note(linkedDirectoryText(cwd, cwdLink));
-  if (waiting === null) {
+  if (!deadline) {
     printPauses(output, home, ids);
     if (!output.json && output.isTerminal(2)) output.note(batchAddedText(ids.length, ids[0]!));
     return ok(SUCCESS);
@@ -282,6 +283,5 @@ export async function runBatch(
   const own = observe(home, ids.at(-1)!);
   if (own) noteSelfWait(output, home, [own]);
   const { waitWithSummary } = require('./many-summary.ts') as typeof import('./many-summary.ts');
-  const deadline = new Deadline(waiting.deadlineMs);
   return ok(await waitWithSummary(output, home, ids, `bgjob wait --batch ${ids[0]}`, deadline));
 }

@@ -19,7 +19,7 @@ import { jobLabel, jobObject } from '../messages/job-text.ts';
 import { EMPTIED_HINT, emptyFooter, footer, notAllText, stillRunningText } from '../messages/wait.ts';
 import { markReported } from '../output/mark-reported.ts';
 import type { Output } from '../output/output.ts';
-import { Deadline } from '../wait/deadline.ts';
+import type { Deadline } from '../wait/deadline.ts';
 import { printPauses } from '../wait/pause-notes.ts';
 import { printStillRunning } from '../wait/report-outcome.ts';
 import {
@@ -179,10 +179,9 @@ export function printFooter({ output, home, view, stream, options, start }: Read
 export async function printRest(
   reading: Reading,
   shown: Piece,
-  deadlineMs: number | null,
+  deadline: Deadline,
 ): Promise<{ exit: Exit; to: number }> {
   const { output, home, view, stream, options } = reading;
-  const deadline = new Deadline(deadlineMs);
   const asked = { stream, from: shown.to, raw: options.raw };
   const to = await followTo(output, home, view.id, asked, deadline.signal);
   if (!output.readerGone) printStderr(output, home, view, stream);

@@ -1,6 +1,7 @@
 /** Ctrl-C and TERM while a call waits: it says how far it is and dies of the signal, so that a loop of a shell ends with it. */
 import assert from 'node:assert/strict';
-import { type Call, type Rig, rigTest } from '../../rig/rig.ts';
+import * as fs from 'node:fs';
+import { BGJOB, type Call, type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 import { sleepsOn, waiterIn } from '../../rig/waiters.ts';
 
@@ -48,6 +49,38 @@ for (const [signal, code] of SIGNALS)
     await puppet.exit(0);
     await rig.bgjob(['wait', '1']);
   });
+
+/** Fills a FIFO, and becomes a call that writes to it. */
+const INTO_FULL = `exec 3<>full
+dd if=/dev/zero of=full bs=4096 count=4096 oflag=nonblock 2>/dev/null
+exec "$@" >&3 3>&-`;
+
+rigTest('a signal while the first output is written: the call says that the job goes on', async (rig) => {
+  await rig.run(['-n', 'web', '--', 'sh', '-c', 'echo hello; exec sleep 1000']);
+  await until(
+    () => rig.log(1),
+    (log) => log === 'hello\n',
+    'its output',
+  );
+  await rig.bash('mkfifo full');
+  for (const words of [
+    ['tail', '-f', 'web'],
+    ['run', '-n', 'web', '--reuse', '-w', '--', 'true'],
+    ['restart', '-w', 'web'],
+    ['run', '-Q', 'q', '--after', 'web', '--batch', 'lines', '-w'],
+  ]) {
+    fs.writeFileSync(`${rig.project}/lines`, 'true\n');
+    const call = rig.start('bash', ['-c', INTO_FULL, 'bash', process.execPath, BGJOB, ...words]);
+    const wchan = () => fs.readFileSync(`/proc/${call.child.pid}/wchan`, 'utf8');
+    await until(wchan, (place) => /pipe_w/.test(place), `${words[0]} writes`);
+    call.child.kill('SIGINT');
+    await rig.bash('cat full >/dev/null');
+    const { stderr } = await call.answer;
+    assert.equal(call.child.signalCode, 'SIGINT');
+    assert.match(stderr, /^still (running|queued); /m, words.join(' '));
+  }
+  await rig.bgjob(['kill', '--all']);
+});
 
 rigTest('restart --wait too', async (rig) => {
   await rig.run(['-n', 'web', '--', 'sleep', '1000']);
