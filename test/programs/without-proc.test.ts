@@ -127,6 +127,23 @@ worldTest('what its main process left in its group is found after the end, and e
   assert.ok(!isRunning(left));
 });
 
+worldTest('what a job left is ended also before its owner has recorded it', async (world, rig) => {
+  await rig.bash('mkfifo go');
+  const id = await world.run(['--', 'sh', '-c', 'sleep 1000 >/dev/null 2>&1 & echo $!; read _ <go']);
+  await world.untilState(id, 'running');
+  await until(
+    () => rig.log(id),
+    (log) => /^\d+\n/.test(log),
+    'the pid of what it will leave',
+  );
+  process.kill(rig.ownerPid(id), 'SIGSTOP');
+  await rig.bash('echo >go');
+  assert.match((await world.bgjob(['wait', String(id)])).stdout, /^1 exited 0 /);
+  const left = Number(rig.log(id));
+  assert.equal((await world.bgjob(['kill', String(id)])).code, 0);
+  assert.ok(!isRunning(left));
+});
+
 worldTest('a supervisor that is killed is replaced, and the code is kept', async (world, rig) => {
   const puppet = await rig.puppet();
   const id = await world.run(['--', ...puppet.command]);

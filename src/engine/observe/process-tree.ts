@@ -140,8 +140,10 @@ class Scan {
     if (this.records.spared.some((one) => matchesIdentity(stat, one))) this.spared.add(pid);
     // A writer of the log that may be older than the job was started by other means. A child of the owner is
     // not the job's: it cuts the log, and before its exec it has files and environment of the owner.
-    // Processes of another job never count.
+    // Processes of another job never count. Without /proc open files do not show, and to ask for the title of
+    // each process would take one ps for each.
     const mayWrite =
+      HAS_PROC &&
       !this.isOlder(stat) &&
       this.records.sinceTicks > 0 &&
       stat.ppid !== this.ownerPid &&

@@ -13,7 +13,7 @@ import { findHidden, type HiddenProcess, orphanParentOf, processesOf } from '../
 import { isProcForeign } from '../os/call-sandbox.ts';
 import { type Listening, listeningOf } from '../os/sockets.ts';
 import { stopLeftThere, stopRemote } from './stop-remote.ts';
-import { askOwner, cancel, type Killed, killLive, sweepLeft } from './stop-request.ts';
+import { askOwner, cancel, type Killed, killLive, sweepLeft, untilLeftRecorded } from './stop-request.ts';
 
 export interface Stopped {
   before: LiveView | EndedView;
@@ -36,12 +36,14 @@ export interface Stopped {
  */
 export async function stopJob(
   home: Home,
-  before: LiveView | EndedView,
+  seen: LiveView | EndedView,
   stop: Stop,
   isOneOfMany = false,
 ): Promise<Result<Stopped>> {
-  const { id } = before;
+  const { id } = seen;
   const begun = systemClock.monotonic();
+  const isLeft = seen.kind === 'ended' && seen.spec.target === null;
+  const before = isLeft ? await untilLeftRecorded(home, seen) : seen;
   const orphanParent = orphanParentOf(home, id);
   let listened: Listening[] = [];
   let killed: Killed;

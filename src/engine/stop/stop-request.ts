@@ -23,7 +23,7 @@ import {
 } from '../../job/home/records.ts';
 import { hasHook, type JobId } from '../../job/spec.ts';
 import type { FirstSignal, Stop, Unseen } from '../../job/state.ts';
-import { type JobView, type LiveView, pauseOf } from '../../job/view.ts';
+import { type EndedView, type JobView, type LiveView, pauseOf } from '../../job/view.ts';
 import { closeInherited } from '../launch/spawn-supervisor.ts';
 import { wasQueued } from '../launch/stored-environment.ts';
 import { processRecordsOf } from '../observe/leftovers.ts';
@@ -102,6 +102,34 @@ export function watchOwner(job: JobPaths, limitMs = ADOPTER_MS): () => boolean {
 async function waitUnowned(job: JobPaths, abort: AbortSignal, limitMs?: number): Promise<void> {
   for (const isUnowned = watchOwner(job, limitMs); !abort.aborted && !isUnowned(); )
     await sleep(OWNER_POLL_MS, abort);
+}
+
+/** An owner that lives on after that, milliseconds, has recorded what a job of its queue left. */
+const RECORDED_MS = 3000;
+
+/**
+ * The view of a job that has ended, when its owner has recorded what the job left running. The owner does so
+ * after the end is published, and where nothing else shows whose a process is, only this record does.
+ */
+export async function untilLeftRecorded(home: Home, view: EndedView): Promise<EndedView> {
+  const job = home.job(view.id);
+  const owner = foundValue(readOwner(job))?.identity;
+  const begun = systemClock.monotonic();
+  const isQueued = view.spec.placement !== null;
+  const isRecording = (): boolean =>
+    owner !== undefined &&
+    isAlive(owner) === 'alive' &&
+    systemClock.monotonic() - begun < (isQueued ? RECORDED_MS : LATE_OWNER_MS) &&
+    (!isQueued || systemClock.now() - view.status.endedAt < RECORDED_MS);
+  // it may be stopped
+  if (isRecording()) nudge(job, view.id, true);
+  for (;;) {
+    const isDone = !isRecording();
+    const now = observe(home, view.id);
+    if (now?.kind !== 'ended') return view;
+    if (isDone || now.state?.left.length) return now;
+    await sleep(OWNER_POLL_MS);
+  }
 }
 
 export interface Killed {
