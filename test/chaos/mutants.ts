@@ -1372,6 +1372,17 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/wait/wait.test.ts', name: /a job that fails first does not decide/ },
   },
   {
+    what: 'wait: ends are printed in the order in which the call hears of them',
+    changes: [
+      {
+        file: 'cli/wait/wait-for-ends.ts',
+        from: 'sortEnded([...seen, ...endedBefore(home, others, seen)], true)',
+        to: 'seen',
+      },
+    ],
+    by: { test: 'cli/wait/wait.test.ts', name: /two ends are told in their order/ },
+  },
+  {
     what: 'kill: an unknown job among several is left out, and the others are stopped',
     changes: [
       {

@@ -5,10 +5,10 @@
  */
 import { countLeftovers, markedProcesses, processesOf } from '../../engine/observe/leftovers.ts';
 import { observe } from '../../engine/observe/observe.ts';
-import { waitEnded } from '../../engine/wait/job-end.ts';
+import { observeAgain, waitEnded } from '../../engine/wait/job-end.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
-import { type JobView, stateWord } from '../../job/view.ts';
+import { type EndedView, type JobView, type LiveView, stateWord } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import { printLostHint } from '../jobs/lost-hint.ts';
 import { manyFailedText, moreRunningText } from '../messages/wait.ts';
@@ -114,15 +114,31 @@ class Wait {
       aroundSpinner(spinner)(() => this.print(view, leftovers));
     };
     // those that ended before, one after the other: each call prints them in the same order
-    for (const view of sortEnded(views, Boolean(plan.any || plan.failFast)))
+    const living = views.filter((view) => view.kind === 'live');
+    const missed = endedBefore(home, living, views);
+    const known = views.map((view) => missed.find(({ id }) => id === view.id) ?? view);
+    for (const view of sortEnded(known, Boolean(plan.any || plan.failFast)))
       if (!this.decided) await print(view);
     const stopNotes = watchPauses(output, home, () => [...left], aroundSpinner(spinner));
+    const heard = new Map<JobId, JobView>();
+    // A process of ours may hold the FIFO of a job longer than that of a job that ends later.
+    const printHeard = async (): Promise<void> => {
+      const seen = [...heard.values()].filter(({ id }) => left.has(id));
+      const others = living.filter(({ id }) => left.has(id) && !heard.has(id));
+      for (const view of sortEnded([...seen, ...endedBefore(home, others, seen)], true))
+        if (!this.decided) await print(view);
+      if (left.size === 0) deadline.end();
+    };
+    let printing: Promise<void> | undefined;
     await Promise.all(
-      [...left].map(async (id) => {
+      living.map(async ({ id }) => {
         if (this.decided) return;
         const view = await waitEnded(home, id, deadline.signal, printTrouble(output, id));
-        if (this.decided || (view?.kind === 'live' && deadline.signal.aborted)) return;
-        await print(view ?? goneView(id));
+        if (this.decided || !left.has(id) || (view?.kind === 'live' && deadline.signal.aborted)) return;
+        heard.set(id, view ?? goneView(id));
+        // one after the other: a print looks for what the job left running first
+        printing = (printing ?? Promise.resolve()).then(printHeard);
+        await printing;
       }),
     );
     stopNotes();
@@ -187,6 +203,16 @@ export async function waitForEnds(
 
 const isStarted = (view: JobView | undefined): boolean =>
   view?.kind === 'live' && view.status.phase !== 'queued';
+
+/**
+ * Reads these jobs again, and returns those that ended before one of `seen`. Reads take time, and the job that
+ * was read first may have ended meanwhile.
+ */
+function endedBefore(home: Home, jobs: LiveView[], seen: JobView[]): EndedView[] {
+  const last = Math.max(...seen.map((view) => (view.kind === 'ended' ? view.status.endedAt : 0)));
+  const views = last > 0 ? jobs.map((view) => observeAgain(home, view)) : [];
+  return views.filter((view) => view?.kind === 'ended').filter(({ status }) => status.endedAt <= last);
+}
 
 /** Those that live no more: in the order given, or where the first decides in that of their ends. */
 function sortEnded(views: JobView[], byEnd: boolean): JobView[] {

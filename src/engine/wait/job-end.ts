@@ -69,6 +69,12 @@ export async function attendNow(home: Home, queue: string): Promise<void> {
 const isSameJob = (a: Spec, b: Spec): boolean =>
   a.createdAt === b.createdAt && a.createdMonotonicMs === b.createdMonotonicMs;
 
+/** The job as it is now; undefined if it was removed. Another home, with a job of this number, may be there. */
+export function observeAgain(home: Home, { id, spec }: LiveView): JobView | undefined {
+  const view = observe(home, id);
+  return view && 'spec' in view && !isSameJob(view.spec, spec) ? undefined : view;
+}
+
 /**
  * Returns the job when it is no longer live, or as it is when `abort` fires; undefined if it was removed
  * meanwhile. `onTrouble` gets, once, the reason why a job in a queue gets no FIFO: without one it cannot
@@ -83,18 +89,13 @@ export async function waitEnded(
   // many jobs ended long ago: those load no socket
   const first = observe(home, id);
   if (first?.kind !== 'live') return first;
-  // another home, with a job of this number, may be made at the path meanwhile
-  const observeNow = (): JobView | undefined => {
-    const view = observe(home, id);
-    return view && 'spec' in view && !isSameJob(view.spec, first.spec) ? undefined : view;
-  };
   const over = new AbortController();
   const signal = AbortSignal.any([abort, over.signal]);
   try {
     let isNotified = false;
     for (let released: Promise<'released'> | undefined; ; ) {
       released ??= waitUnlocked(home.job(id), signal)?.then(() => 'released');
-      const view = observeNow();
+      const view = observeAgain(home, first);
       if (view?.kind !== 'live' || signal.aborted) return view;
       const queue = view.status.phase === 'queued' ? view.spec.placement?.queue : undefined;
       if (queue !== undefined) {
@@ -117,7 +118,7 @@ export async function waitEnded(
       if (nudge !== 'released') continue;
       released = undefined;
       // unlocked but live: it is still being launched, or its service was killed; do not spin
-      const now = observeNow();
+      const now = observeAgain(home, first);
       if (now?.kind !== 'live') continue;
       await attendFar(home, now);
       await sleep(now.spec.target ? UNSERVED_MS : SHORT_MS, signal);

@@ -57,6 +57,8 @@ export class JobEnds {
   private notSampled: JobId[] = [];
   private attendance: Promise<void> | undefined;
   private readonly watched = new Set<JobId>();
+  /** Ended during the last poll. */
+  private readonly fresh = new Set<JobId>();
   /** Jobs on targets whose service is not there: their FIFOs say nothing. */
   private readonly unserved = new Map<JobId, LiveView>();
   private wake: () => void = () => {};
@@ -84,16 +86,18 @@ export class JobEnds {
     for (let followUp = FOLLOW_UPS_MS.length; ; ) {
       const begun = systemClock.monotonic();
       this.isWoken = false;
-      const endings = this.poll();
+      const isLast = abort.aborted;
+      const endings = this.poll(isLast);
       if (endings.length > 0) {
         followUp = 0;
         await each(endings);
       }
-      if (abort.aborted || this.active.size + this.waiting.size === 0) {
+      if (isLast || this.active.size + this.waiting.size === 0) {
         // if this call is about to start a job, it finishes that
         await Promise.race([this.attendance, systemClock.sleep(FINISH_MS)]);
         return;
       }
+      if (abort.aborted) continue;
       this.watch(abort);
       const took = systemClock.monotonic() - begun;
       if (this.waiting.size + this.unserved.size > 0 && begun - attendedAt >= POLL_MS) {
@@ -117,8 +121,9 @@ export class JobEnds {
   }
 
   /** The jobs that ended since the last poll, in the order of their ends. */
-  private poll(): Ending[] {
+  private poll(isLast: boolean): Ending[] {
     if (this.isReplaced()) return this.giveUp();
+    const begun = systemClock.now();
     const live = new Set(listLive(this.home));
     const isChanged = this.readEntries();
     const sample = this.sample();
@@ -142,8 +147,16 @@ export class JobEnds {
         if (view.status.phase === 'queued' && this.queued.has(id)) this.move(id, this.active, this.waiting);
         continue;
       }
-      this.active.delete(id);
       this.runningIds.delete(id);
+      // A job that this poll has read before may have ended before this one: the next poll tells. It comes at
+      // once, and believes the clock no more.
+      const isFresh = view?.kind === 'ended' && view.status.endedAt >= begun && !this.fresh.has(id);
+      if (isFresh && !isLast) {
+        this.fresh.add(id);
+        this.isWoken = true;
+        continue;
+      }
+      this.active.delete(id);
       endings.push({ id, view });
     }
     return endings.sort((a, b) => endedAt(a) - endedAt(b) || a.id - b.id);

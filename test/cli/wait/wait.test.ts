@@ -1,5 +1,6 @@
 /** `bgjob wait` and `status`: whose code, when, and what is said. */
 import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
 import { rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 import { waiterOf } from '../../rig/waiters.ts';
@@ -48,6 +49,30 @@ rigTest('--any returns with the first that ends, --fail-fast with the first that
   // the first one was never touched
   assert.equal((await rig.bgjob(['status', '1'])).code, 75);
   await one.exit(0);
+});
+
+rigTest('two ends are told in their order, also if the call hears of the later one first', async (rig) => {
+  for (const [words, expected, told] of [
+    [[], 5, ['4', '5']],
+    [['--any'], 4, ['4']],
+    [['--fail-fast'], 4, ['4']],
+  ] as const) {
+    const [one, two] = [await rig.puppet(), await rig.puppet()];
+    const first = await rig.run(['--', ...one.command]);
+    const second = await rig.run(['--', ...two.command]);
+    const wait = rig.startBgjob(['wait', String(second), String(first), ...words]);
+    await waiterOf(rig, first);
+    await waiterOf(rig, second);
+    // as a watcher that ends late
+    const alive = fs.openSync(rig.file(first, 'alive'), fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
+    await one.exit(4);
+    await rig.untilState(first, 'exited');
+    await two.exit(5);
+    const { code, stdout } = await wait.answer;
+    fs.closeSync(alive);
+    const ends = [...stdout.matchAll(/^\d+ exited (\d)/gm)].map(([, status]) => status);
+    assert.deepEqual([code, ends], [expected, told], words.join());
+  }
 });
 
 rigTest('--timeout: 75, what still runs, and how to go on', async (rig) => {
