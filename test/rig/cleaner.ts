@@ -2,6 +2,7 @@
  * A job that cleans up when it is stopped: its handler of TERM and INT runs a program, which says what it
  * gets and waits at a gate.
  */
+import * as fs from 'node:fs';
 import { Gate } from './gate.ts';
 import { readsOf } from './processes.ts';
 import type { Rig } from './rig.ts';
@@ -29,8 +30,7 @@ export class Cleaner {
 
   /**
    * Starts one that is ready to be stopped; `before`: a shell line that it runs when it is; `isLeft`: the
-   * main process ends, and leaves
-   * it running.
+   * main process ends, and leaves it running.
    */
   static async start(rig: Rig, options: string[] = [], before = '', isLeft = false): Promise<Cleaner> {
     const gate = new Gate(rig, `gate.${process.hrtime.bigint()}`);
@@ -38,8 +38,22 @@ export class Cleaner {
     const words = isLeft ? ['bash -c "$1" & exit 0', 'bash', COMMAND] : [COMMAND];
     const id = await rig.run([...options, ...settings, '--', 'bash', '-c', ...words]);
     const cleaner = new Cleaner(rig, gate, id);
-    await cleaner.untilLogged('ready\n');
+    await until(
+      () => cleaner.isReady || (!isLeft && cleaner.hasEnded),
+      (holds) => holds,
+      `job ${id}, ready`,
+    );
     return cleaner;
+  }
+
+  /** False: its limit was over before its first word, so TERM has ended it. */
+  get isReady(): boolean {
+    return this.rig.log(this.id).includes('ready\n');
+  }
+
+  private get hasEnded(): boolean {
+    const state = this.rig.file(this.id, 'state.json');
+    return fs.existsSync(state) && JSON.parse(fs.readFileSync(state, 'utf8')).status.phase === 'ended';
   }
 
   private untilLogged(text: string): Promise<string> {

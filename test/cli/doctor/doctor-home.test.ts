@@ -221,10 +221,10 @@ rigTest('many damaged records: a few are told, the others counted, and it takes 
   assert.equal(all.length, 11);
   assert.equal(all[10]!.message, 'and 288 more jobs with records that cannot be read');
   assert.equal(all[10]!.hint, 'bgjob ls -a --state unreadable');
-  // they are looked at for less than half a second: where each takes a tenth of one, for a few of them
-  const few = jobsOf(await findings(rig, withSteps(rig, 100)));
-  assert.ok(few.length > 0 && few.length < 6, few.join());
-  assert.deepEqual(few, newest.slice(0, few.length));
+  // they are looked at for less than half a second, and fifty in any case: the machine may be busy
+  const few = await findings(rig, withSteps(rig, 100));
+  assert.deepEqual(jobsOf(few), newest);
+  assert.match(few.at(-1)!.message, /^and 40 more jobs /);
   assert.equal((await rig.bgjob(['status', String(id)])).code, 0);
 });
 
