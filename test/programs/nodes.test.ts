@@ -18,7 +18,7 @@ for (const node of [process.execPath, ...named]) {
     const call = (...args: string[]) => rig.start(node, [BGJOB, ...args]).answer;
     const failing = await call('run', '--wait', 'echo out; echo err >&2; exit 3');
     assert.deepEqual([failing.code, failing.stdout], [3, '1\n']);
-    assert.match(failing.stderr, /^1 exited 3 after [\d.]+s\n\| out\n\| err\n\[job\] exit code 3\n$/);
+    assert.match(failing.stderr, /^1 exited 3 after [\d.hms]+\n\| out\n\| err\n\[job\] exit code 3\n$/);
     const tail = await call('tail', '1');
     assert.equal(tail.stdout, 'out\nerr\n');
 

@@ -24,7 +24,7 @@ rigTest(
       await rig.run(['-n', 'build', '--notify', '--', 'sh', '-c', 'exit 4 # <b>&'], { env });
       assert.deepEqual(await untilTold(rig, 1), { when: 'always', state: 'desktop', reason: null });
       assert.equal(bus.shown.length, 1);
-      assert.match(bus.shown[0]!, /build 1 exited 4 after [\d.]+s/);
+      assert.match(bus.shown[0]!, /build 1 exited 4 after [\d.hms]+/);
       assert.match(bus.shown[0]!, /sh -c 'exit 4 # &lt;b&gt;&amp;'/);
       assert.match((await rig.bgjob(['show', '1'])).stdout, /^notify +shown on the desktop$/m);
       // beside --on-exit, of a queued job, and after its retries: once

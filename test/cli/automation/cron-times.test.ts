@@ -29,7 +29,7 @@ rigTest('a schedule fires at its times, each as an ordinary job; rm ends what se
   assert.deepEqual([added.code, added.stdout], [0, 'tick\n']);
   assert.match(
     added.stderr,
-    /^next: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+ \(in [\d.]+s\); runs sh -c 'echo at \$BGJOB_SCHEDULED_AT' in \S+, with PATH HOME /,
+    /^next: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+ \(in [\d.hms]+\); runs sh -c 'echo at \$BGJOB_SCHEDULED_AT' in \S+, with PATH HOME /,
   );
   assert.match(added.stderr, /after a restart of the machine/);
   const [, second] = startedBy(await untilEvents(rig, 'tick', (all) => startedBy(all).length >= 2));
@@ -47,7 +47,7 @@ rigTest('a schedule fires at its times, each as an ordinary job; rm ends what se
   const list = await rig.bgjob(['cron', 'ls']);
   assert.match(
     list.stdout,
-    /^NAME +SCHEDULE +NEXT +LAST +NOT RUN +COMMAND\ntick +@every 1s +in [\d.]+s +\d+ (exited 0|running|starting) /,
+    /^NAME +SCHEDULE +NEXT +LAST +NOT RUN +COMMAND\ntick +@every 1s +in [\d.hms]+ +\d+ (exited 0|running|starting) /,
   );
   assert.match(
     (await rig.bgjob(['tail', '--full', String(scheduler.id)])).stdout,

@@ -44,7 +44,7 @@ rigTest(
     assert.deepEqual(told, { when: 'always', state: 'terminal', reason: null });
     gate.open();
     const { stdout } = await call.answer;
-    assert.match(stdout, /^\u001b\]9;bgjob: web 1 exited 3 after [\d.]+s\u0007\u0007$/);
+    assert.match(stdout, /^\u001b\]9;bgjob: web 1 exited 3 after [\d.hms]+\u0007\u0007$/);
     assert.match((await rig.bgjob(['show', 'web'])).stdout, /^notify +rang \/dev\/pts\/\d+$/m);
     assert.equal(fs.existsSync(rig.file(1, 'env.json')), false);
     // a simple terminal gets no sequence

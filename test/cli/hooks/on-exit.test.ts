@@ -36,7 +36,7 @@ rigTest(
     assert.equal(output(rig, 1), `1|web|exited|4|${rig.file(1, 'out/log')}\n${place}\n1 2\n0027\noops\n`);
     assert.match(
       (await rig.bgjob(['show', 'web'])).stdout,
-      /^on exit .*: exited 9 after [\d.]+s \(.*on-exit\.log\)$/m,
+      /^on exit .*: exited 9 after [\d.hms]+ \(.*on-exit\.log\)$/m,
     );
     assert.equal((await rig.bgjob(['status', 'web'])).code, 4);
     assert.equal((await rig.bgjob(['ls'])).stdout.includes('exited 9'), false);
@@ -105,10 +105,10 @@ rigTest('once, after the last attempt, when the queue has moved on', async (rig)
   assert.deepEqual([running.state, running.attempts, running.leftovers], ['exited', 3, 0]);
   assert.match(
     (await rig.bgjob(['show', '1'])).stdout,
-    /^on exit .*: runs [\d.]+s, pid \d+; one minute at most/m,
+    /^on exit .*: runs [\d.hms]+, pid \d+; one minute at most/m,
   );
   // neither kill nor gc touch what runs
-  assert.match((await rig.bgjob(['kill', '1'])).stdout, /^1 already exited 5 [\d.]+s ago\n$/);
+  assert.match((await rig.bgjob(['kill', '1'])).stdout, /^1 already exited 5 [\d.hms]+ ago\n$/);
   await rig.bgjob(['gc', '--ended']);
   assert.equal((await rig.show(1)).onExit.state, 'runs');
   gate.open();

@@ -33,7 +33,7 @@ rigTest('the thread gets one message: which job, how it ended, what to type', as
   assert.deepEqual(await untilTold(rig, id), { when: 'always', state: 'queued', reason: null });
   const [queue, option, thread, message, text, home, secret, ...more] = argv();
   assert.deepEqual([queue, option, thread, message], ['queue', '--thread', THREAD, '--message']);
-  assert.match(text!, /^bgjob: job 1 "test" ended: exited 3 after [\d.]+s \(bgjob tail 1\)$/);
+  assert.match(text!, /^bgjob: job 1 "test" ended: exited 3 after [\d.hms]+ \(bgjob tail 1\)$/);
   assert.deepEqual([home, secret, more], ['home=/nowhere/codex', 'secret=', []]);
   assert.match((await rig.bgjob(['show', '1'])).stdout, /^tell +queued into the thread of Codex$/m);
   // that Codex has read it is not known: the agent is told again by its hook
@@ -106,7 +106,7 @@ rigTest('a codex that fails or is missing is noted, and the job is as it was', a
   assert.ok(told.state === 'queued' || told.reason === 'codex did not end within 20s', told.reason);
   assert.match(
     fs.readFileSync(join(rig.dir, 'codex.argv'), 'utf8'),
-    /^bgjob: job 2 "slow" ended: killed \(SIGTERM\) after [\d.]+s \(bgjob tail 2\)$/m,
+    /^bgjob: job 2 "slow" ended: killed \(SIGTERM\) after [\d.hms]+ \(bgjob tail 2\)$/m,
   );
   fs.rmSync(join(rig.dir, 'bin/codex'));
   const env = { ...CODEX, PATH: `${join(rig.dir, 'bin')}:/usr/bin:/bin` };

@@ -52,7 +52,7 @@ rigTest('a lost job: when it ended and how long it ran are not known, in any for
   assert.match(shown, /^started +\d{4}-.* \(1h ago\)$/m);
   assert.match(shown, /^ended +not known\ntook +not known$/m);
   const table = (await rig.bgjob(['ls'])).stdout.split('\n')[1]!;
-  assert.match(table, /^1 +web +lost \(.+\) +[\d.]+s +- +- +\//);
+  assert.match(table, /^1 +web +lost \(.+\) +[\d.hms]+ +- +- +\//);
   const sentence = `web 1 lost ${LOST}\n`;
   const status = await rig.bgjob(['status', 'web']);
   assert.equal(status.stdout, sentence);
@@ -142,7 +142,7 @@ rigTest('an owner that saw the main process die knows when', async (rig) => {
   assert.deepEqual([state, exitCode], ['lost', null]);
   assert.ok(Date.parse(endedAt) >= before && Date.parse(endedAt) <= Date.now());
   assert.equal(typeof durationMs, 'number');
-  assert.match((await rig.bgjob(['show', String(id)])).stdout, /^ended +\d{4}-.* ago\)\ntook +[\d.]+s$/m);
+  assert.match((await rig.bgjob(['show', String(id)])).stdout, /^ended +\d{4}-.* ago\)\ntook +[\d.hms]+$/m);
 });
 
 rigTest('its replacement knows it, if it saw the job alive', async (rig) => {

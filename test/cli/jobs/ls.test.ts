@@ -25,8 +25,8 @@ rigTest('one line per job, the newest first, plain text in columns', async (rig)
   const { stdout, stderr } = await rig.bgjob(['ls']);
   const [head, live, ended, ...rest] = stdout.split('\n');
   assert.match(head!, /^ID {2}NAME {2}STATE {5}AGE +TOOK +IDLE +COMMAND$/);
-  assert.match(live!, /^2 {3}- {5}running {3}[\d.]+s +[\d.]+s +[\d.]+s +\/.*puppet\.fixture\.js \d+$/);
-  assert.match(ended!, /^1 {3}- {5}exited 3 {2}[\d.]+s +[\d.]+s +- +sh -c 'exit 3'$/);
+  assert.match(live!, /^2 {3}- {5}running {3}[\d.hms]+ +[\d.hms]+ +[\d.hms]+ +\/.*puppet\.fixture\.js \d+$/);
+  assert.match(ended!, /^1 {3}- {5}exited 3 {2}[\d.hms]+ +[\d.hms]+ +- +sh -c 'exit 3'$/);
   assert.deepEqual([rest, stderr], [[''], '']);
   await puppet.exit(0);
 });

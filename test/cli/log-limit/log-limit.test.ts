@@ -78,7 +78,7 @@ rigTest('--on-max-log kill stops the job and names the reason', async (rig) => {
     'yes',
   ]);
   assert.equal(code, 143);
-  assert.match(stderr, /^1 killed SIGTERM \(--max-log 1M\) after [\d.]+s\n/);
+  assert.match(stderr, /^1 killed SIGTERM \(--max-log 1M\) after [\d.hms]+\n/);
   assert.equal((await rig.show(1)).reason, '--max-log 1M');
   assert.match((await rig.bgjob(['status', '1'])).stdout, /^1 killed SIGTERM \(--max-log 1M\) after/);
   await untilWithin(rig, 1, MIB);

@@ -289,7 +289,7 @@ rigTest(
       [2, 'cancelled', 'cancelled', 0, 0],
     );
     assert.equal(
-      (await rig.bgjob(['kill', '2'])).stdout.replace(/[\d.]+s/, 'T'),
+      (await rig.bgjob(['kill', '2'])).stdout.replace(/ [\d.hms]+ ago/, ' T ago'),
       '2 already cancelled T ago\n',
     );
     const rest = await rig.bash('bgjob ls -q --state queued --queue api | xargs bgjob kill');
@@ -327,7 +327,7 @@ rigTest('a retry: each attempt in show, and how many', async (rig) => {
   const id = await rig.run(['--retry', '1', '--backoff', '0.1s', '--', 'sh', '-c', 'exit 5']);
   assert.equal((await rig.bgjob(['wait', String(id)])).code, 5);
   const { stdout } = await rig.bgjob(['show', String(id)]);
-  assert.match(stdout, /^attempt 1 +\d{4}-.*, exited 5 after [\d.]+s$/m);
+  assert.match(stdout, /^attempt 1 +\d{4}-.*, exited 5 after [\d.hms]+$/m);
   assert.match(stdout, /^attempt +2 of 2$/m);
   assert.equal((await rig.show(id)).attempts, 2);
 });

@@ -9,7 +9,7 @@ rigTest('--timeout: 124, and it is ours', async (rig) => {
   const { code, stdout, stderr } = await rig.bgjob(['run', '-w', '--timeout', '50ms', '--', 'sleep', '1000']);
   assert.equal(code, 124);
   assert.equal(stdout, '1\n');
-  assert.match(stderr, /^1 timed out after [\d.]+s\n\[bgjob\] exit code 124\n$/);
+  assert.match(stderr, /^1 timed out after [\d.hms]+\n\[bgjob\] exit code 124\n$/);
   const job = await rig.show(1);
   assert.equal(job.state, 'timed-out');
   assert.match(job.reason, /--timeout/);

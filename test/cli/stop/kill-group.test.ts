@@ -24,7 +24,7 @@ rigTest(
     assert.equal(killed.code, 0, killed.stderr);
     assert.match(
       killed.stdout,
-      /^2 cancelled before it started\n3 cancelled before it started\n1 killed \(TERM, [\d.]+s\): 1 process\n$/,
+      /^2 cancelled before it started\n3 cancelled before it started\n1 killed \(TERM, [\d.hms]+\): 1 process\n$/,
     );
     assert.equal(killed.stderr, '(1 job of other projects: -a)\n');
     assert.equal((await rig.show(4)).state, 'queued');

@@ -31,7 +31,7 @@ rigTest('who ignores TERM gets KILL after the grace, however it daemonised', asy
   for (const daemon of [false, true, true]) pids.push(await puppet.fork({ daemon, ignoring: ['SIGTERM'] }));
   const { code, stdout } = await rig.bgjob(['kill', '1', '--grace', '100ms']);
   assert.equal(code, 0);
-  assert.match(stdout, /^1 killed \(KILL, [\d.]+s\): 4 processes\n$/);
+  assert.match(stdout, /^1 killed \(KILL, [\d.hms]+\): 4 processes\n$/);
   assert.deepEqual(pids.filter(isRunning), []);
   assert.equal((await rig.bgjob(['wait', '1'])).code, 137);
 });
@@ -41,7 +41,7 @@ rigTest('--now, -s and what is no signal', async (rig) => {
   await rig.run(['--grace', '1h', '--', ...stubborn.command]);
   await stubborn.ignore('SIGTERM');
   const now = await rig.bgjob(['kill', '--now', '1']);
-  assert.match(now.stdout, /^1 killed \(KILL, [\d.]+s\): 1 process\n$/);
+  assert.match(now.stdout, /^1 killed \(KILL, [\d.hms]+\): 1 process\n$/);
 
   for (const [n, name] of ['int', 'SIGINT', '2'].entries()) {
     // the caller's tool may send INT to end it as Ctrl-C would; it chose its own code
@@ -72,7 +72,7 @@ rigTest('several at once; an unknown one among them and nothing is touched', asy
   for (const puppet of puppets) await puppet.print('alive\n');
   const killed = await rig.bgjob(['kill', '1', '2', '1']);
   assert.equal(killed.code, 0);
-  assert.match(killed.stdout, /^(?:[12] killed \(TERM, [\d.]+s\): 1 process\n){2}$/);
+  assert.match(killed.stdout, /^(?:[12] killed \(TERM, [\d.hms]+\): 1 process\n){2}$/);
   await puppets[2]!.print('alive\n');
   // two at once: both say so, and one job ends once
   const both = await Promise.all([rig.bgjob(['kill', '3']), rig.bgjob(['kill', '3'])]);
@@ -86,21 +86,21 @@ rigTest('a job that ended already: says so, 0; what it left is shown, and swept'
   await rig.bgjob(['run', '-w', '--', 'sh', '-c', 'exit 3']);
   const already = await rig.bgjob(['kill', '1']);
   assert.deepEqual([already.code, already.stderr], [0, '']);
-  assert.match(already.stdout, /^1 already exited 3 [\d.]+s ago\n$/);
+  assert.match(already.stdout, /^1 already exited 3 [\d.hms]+ ago\n$/);
 
   const left = await rig.bgjob(['run', '-w', 'sleep 1000 & setsid sleep 1000 & echo started']);
   assert.equal(left.code, 0);
   assert.equal(left.stdout, '2\n');
   assert.match(
     left.stderr,
-    /^2 exited 0, 2 left after [\d.]+s\n\| started\n\(2 left running: bgjob kill 2\)\n$/,
+    /^2 exited 0, 2 left after [\d.hms]+\n\| started\n\(2 left running: bgjob kill 2\)\n$/,
   );
   assert.match((await rig.bgjob(['status', '2'])).stdout, /^2 exited 0, 2 left after/);
   assert.match((await rig.bgjob(['ls'])).stdout, /^2 .* exited 0, 2 left /m);
   assert.equal((await rig.show(2)).leftovers, 2);
   const swept = await rig.bgjob(['kill', '2']);
   assert.equal(swept.code, 0);
-  assert.match(swept.stdout, /^2 already exited 0 [\d.]+s ago; killed 2 processes that it left\n$/);
+  assert.match(swept.stdout, /^2 already exited 0 [\d.hms]+ ago; killed 2 processes that it left\n$/);
   assert.equal((await rig.show(2)).leftovers, 0);
 });
 
