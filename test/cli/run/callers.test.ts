@@ -134,7 +134,7 @@ for (const [signal, code] of [
         );
         continue;
       }
-      assert.match(call === wait ? stdout : stderr, new RegExp(`(^|\\n)${id} running [\\d.]+s, .*\\n`));
+      assert.match(call === wait ? stdout : stderr, new RegExp(`(^|\\n)${id} running [\\d.hms]+, .*\\n`));
       assert.match(stderr, new RegExp(`Next: bgjob wait ${id}\\n\\[bgjob\\] exit code ${code}\\n$`));
     }
     await puppet.exit(4);

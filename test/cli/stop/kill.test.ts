@@ -13,7 +13,7 @@ rigTest('TERM to all; the report counts them and names the port that is free aga
   const pids = [await puppet.pid(), await puppet.fork(), await puppet.fork({ daemon: true })];
   const { code, stdout, stderr } = await rig.bgjob(['kill', '1']);
   assert.deepEqual([code, stderr], [0, '']);
-  assert.match(stdout, new RegExp(`^1 killed \\(TERM, [\\d.]+s\\): 3 processes, port ${port} free\\n$`));
+  assert.match(stdout, new RegExp(`^1 killed \\(TERM, [\\d.hms]+\\): 3 processes, port ${port} free\\n$`));
   assert.deepEqual(pids.filter(isRunning), []);
   const job = await rig.show(1);
   assert.deepEqual([job.state, job.signal, job.exitCode], ['killed', 'SIGTERM', 143]);
@@ -50,7 +50,7 @@ rigTest('--now, -s and what is no signal', async (rig) => {
     await until(call.stdout, (text) => text.endsWith('ready\n'));
     const id = String(n + 2);
     const killed = await rig.bgjob(['kill', '-s', name, id]);
-    assert.match(killed.stdout, new RegExp(`^${id} exited 5 \\(after kill\\) \\([\\d.]+s\\): `));
+    assert.match(killed.stdout, new RegExp(`^${id} exited 5 \\(after kill\\) \\([\\d.hms]+\\): `));
     assert.equal((await call.answer).code, 5);
   }
   const puppet = await rig.puppet();

@@ -46,7 +46,7 @@ boxTest('a wait that begins after the service has ended starts it again', async 
   await rig.untilState(id, 'running');
   await box.end();
   open(box, 'a');
-  assert.equal((await rig.bgjob(['wait', String(id), '--timeout', '60s'])).code, 6);
+  assert.equal((await rig.bgjob(['wait', String(id)])).code, 6);
   const next = await rig.run(['--on', 'box', '--', ...gated(box, 'b', 0)]);
   await rig.untilState(next, 'running');
   await box.end();

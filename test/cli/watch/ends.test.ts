@@ -241,9 +241,11 @@ rigTest('while nothing ends it sleeps, however much a job writes', async (rig) =
   const call = startEnds(rig);
   await rig.runOut(['--', 'true']);
   await untilLines(call, 1);
-  const before = readsOf(call.child.pid!);
+  const [before, begun] = [readsOf(call.child.pid!), performance.now()];
   for (let n = 0; n < 1000; n++) await puppet.print(`${n}\n`);
-  assert.ok(readsOf(call.child.pid!) - before < 200, `${readsOf(call.child.pid!) - before} reads`);
+  // it may look once in a while, and a busy machine gives it a long while
+  const reads = readsOf(call.child.pid!) - before;
+  assert.ok(reads < 200 + (performance.now() - begun) / 10, `${reads} reads`);
   await puppet.exit(0);
   await untilLines(call, 2);
   await stop(call);

@@ -148,11 +148,13 @@ rigTest('it ends with a reader that is gone, and does nothing while a job writes
   const call = await startStream(rig);
   const reads = () =>
     Number(/^syscr: (\d+)$/m.exec(fs.readFileSync(`/proc/${call.child.pid}/io`, 'utf8'))![1]);
-  const before = reads();
+  const [before, begun] = [reads(), performance.now()];
   // who looked at each line would read at least once for each
   const lines = Array.from({ length: 3000 }, (_, n) => puppet.print(`${n}\n`));
   await Promise.all(lines);
-  assert.ok(reads() - before < 300, `${reads() - before} reads`);
+  // it may look once in a while, and a busy machine gives it a long while
+  const most = 300 + (performance.now() - begun) / 10;
+  assert.ok(reads() - before < most, `${reads() - before} reads`);
   await rig.bgjob(['run', '-w', '--', 'true']);
   const { code, stdout } = await piped;
   assert.equal(code, 0);
