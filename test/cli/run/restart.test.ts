@@ -219,6 +219,7 @@ rigTest(
     await rig.bgjob(['wait', '2']);
     await rig.bgjob(['kill', '2']);
     await rig.run(['-n', 'p', '--', 'sleep', '1000']);
+    await rig.untilState(3, 'running');
     await rig.bgjob(['pause', 'p']);
     assert.equal((await rig.bgjob(['restart', 'p'])).stdout, '4\n');
     assert.equal((await rig.show(3)).state, 'killed');

@@ -65,6 +65,7 @@ rigTest('kill --session stops the live jobs of the session; kill --all stops all
   for (const [n, puppet] of puppets.entries()) {
     await rig.run(['--', ...puppet.command], { env: [A, B, A][n]! });
     await rig.shimOf(n + 1);
+    await rig.untilState(n + 1, 'running');
   }
   const none = await rig.bgjob(['kill', '--session=zz']);
   assert.equal(none.stderr, '(nothing to stop: no live job of session zz in this project)\n');
