@@ -1,6 +1,7 @@
 /** The key of a sandbox: one for all processes of a shell, another where a job would be confined otherwise. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { confinementOf, mayRunHere, thisSandbox } from '../../../../src/engine/l
 import { thisHost } from '../../../../src/engine/os/process-identity.ts';
 import { cannotUnshare, inPidNamespace } from '../../../rig/namespaces.ts';
 import { missing } from '../../../rig/needs.ts';
+import { until } from '../../../rig/until.ts';
 
 const FIXTURE = join(__dirname, 'rig.sandboxkey.fixture.js');
 
@@ -120,24 +122,43 @@ function worldBehind(words: string[], added?: object): { added: any; isOurs: boo
 const CONFINED: [what: string, words: string[], skip: string | false][] = [
   ['no new privileges', ['setpriv', '--no-new-privs'], missing('setpriv')],
   ['fewer capabilities', ['setpriv', '--bounding-set', '-net_raw'], !isRoot && 'setpriv is asked as root'],
-  ['another namespace', ['unshare', '--uts'], cannotUnshare()],
 ];
 
+function assertWorldOf(words: string[]): void {
+  const outside = worldBehind([]);
+  const inside = worldBehind(words);
+  assert.notEqual(inside.added.world, outside.added.world);
+  assert.equal(worldBehind(words, inside.added).isOurs, true);
+  assert.equal(worldBehind([], inside.added).isOurs, false);
+  assert.equal(worldBehind(words, outside.added).isOurs, false);
+  // of another boot: the numbers mean nothing, the kind of place does
+  const before = (added: object) => ({ ...added, world: 'another', bootId: 'another' });
+  assert.equal(worldBehind(words, before(inside.added)).isOurs, true);
+  assert.equal(worldBehind([], before(inside.added)).isOurs, false);
+  assert.equal(worldBehind(words, before(outside.added)).isOurs, false);
+  assert.equal(worldBehind([], before(outside.added)).isOurs, true);
+}
+
 for (const [what, words, skip] of CONFINED)
-  test(`schedules and triggers of another world: ${what}`, { skip }, () => {
-    const outside = worldBehind([]);
-    const inside = worldBehind(words);
-    assert.notEqual(inside.added.world, outside.added.world);
-    assert.equal(worldBehind(words, inside.added).isOurs, true);
-    assert.equal(worldBehind([], inside.added).isOurs, false);
-    assert.equal(worldBehind(words, outside.added).isOurs, false);
-    // of another boot: the numbers mean nothing, the kind of place does
-    const before = (added: object) => ({ ...added, world: 'another', bootId: 'another' });
-    assert.equal(worldBehind(words, before(inside.added)).isOurs, true);
-    assert.equal(worldBehind([], before(inside.added)).isOurs, false);
-    assert.equal(worldBehind(words, before(outside.added)).isOurs, false);
-    assert.equal(worldBehind([], before(outside.added)).isOurs, true);
-  });
+  test(`schedules and triggers of another world: ${what}`, { skip }, () => assertWorldOf(words));
+
+test('schedules and triggers of another world: another namespace', { skip: cannotUnshare() }, async () => {
+  // one for all calls: the number of a namespace that has ended goes to the next one of any process
+  const holder = spawn('unshare', ['--uts', 'cat'], { stdio: ['pipe', 'ignore', 'inherit'] });
+  const path = `/proc/${holder.pid}/ns/uts`;
+  const own = fs.readlinkSync('/proc/self/ns/uts');
+  try {
+    await until(
+      () => fs.readlinkSync(path),
+      (link) => link !== own,
+      'a namespace',
+    );
+    assertWorldOf(['nsenter', `--uts=${path}`]);
+  } finally {
+    holder.stdin.end();
+    await once(holder, 'exit');
+  }
+});
 
 test('of an earlier version and another boot: for those alone that are not confined', {
   skip: missing('setpriv'),
