@@ -130,12 +130,14 @@ export interface UnseenClaim extends UnseenEnds {
 }
 
 const POLL_MS = 10;
+/** So long a call waits for another: its reader may be a pager that a person leaves open. */
+export const TELLING_MS = 5000;
 
 /**
  * Finds the ends, and makes other calls of the session wait until they are told, at most `waitMs`: two
  * hooks of one event run at once. A call that died makes no other wait.
  */
-export function claimUnseen(home: Home, plan: UnseenPlan, waitMs = 1000): UnseenClaim {
+export function claimUnseen(home: Home, plan: UnseenPlan, waitMs = TELLING_MS): UnseenClaim {
   const { session } = plan;
   let found = findUnseen(home, plan);
   let lock: string | undefined;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { TELLING_MS } from '../../../src/engine/observe/unseen-ends.ts';
 import { BGJOB, type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 
@@ -138,8 +139,11 @@ rigTest('a reader of a socket that dies before it read is noticed at the end of 
 
 rigTest('calls of one session at once tell each end once', async (rig) => {
   for (let n = 0; n < 3; n++) await ended(rig, A);
-  const answers = await Promise.all(Array.from({ length: 4 }, () => told(rig, A)));
-  assert.deepEqual(answers.flat().sort(), ['1', '2', '3']);
+  const begun = performance.now();
+  const answers = (await Promise.all(Array.from({ length: 4 }, () => told(rig, A)))).flat().sort();
+  // a call waits only so long for another: on a busy machine two may tell, and none is left out
+  const isFast = performance.now() - begun < TELLING_MS;
+  assert.deepEqual(isFast ? answers : [...new Set(answers)], ['1', '2', '3']);
   assert.deepEqual(fs.readdirSync(join(rig.home, 'sessions', 's.a')), []);
 });
 
