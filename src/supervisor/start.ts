@@ -12,8 +12,10 @@ import { readAt } from '../base/fs/read-record.ts';
 import { attemptQuietly, describeThrown, errnoOf, isSystemError, systemError } from '../base/result.ts';
 import { openInput, openStdinEnd, renewStdin } from '../engine/launch/job-stdin.ts';
 import { parseEnvironment, readStoredEnvironment } from '../engine/launch/stored-environment.ts';
+import { batchTokenOf } from '../engine/observe/process-tree.ts';
 import { ioPriorityWords } from '../engine/os/io-priority.ts';
 import { describeStartError, interpreterTrouble, presentProgram } from '../engine/os/programs.ts';
+import { isPlain } from '../engine/shim/batch-shim.ts';
 import { openRecords, shimCall } from '../engine/shim/shim.ts';
 import { EXIT } from '../job/failure.ts';
 import type { JobPaths } from '../job/home/paths.ts';
@@ -26,6 +28,7 @@ import { finishAfterEnd } from './after-end.ts';
 import { recordCrash } from './crash.ts';
 import { startNextJob } from './next-job.ts';
 import { dequeue, writeHeading } from './requeue.ts';
+import { batchShimFor, type Order } from './shim/batch-shim.ts';
 import type { Supervision } from './supervision.ts';
 
 const ENVIRONMENT_FD = 3;
@@ -49,23 +52,37 @@ export function startJob(supervision: Supervision): void {
       failWithNote(supervision, `its environment cannot be read: ${why}`);
       return;
     }
-    const outFds = prepare(supervision);
-    try {
-      // a job that was stopped before its start is never started
-      supervision.readRequests();
-      if (supervision.status.phase === 'starting') startShim(supervision, environment.value, outFds);
-    } finally {
-      for (const fd of outFds) closeSync(fd);
-    }
+    begin(supervision, environment.value, prepare(supervision));
   } catch (thrown) {
-    const { what = 'could not be prepared' } = thrown as { what?: string };
-    if (isSystemError(thrown)) fail(supervision, `${what} (${describeStartError(thrown)})`);
-    // a shim runs: an adopter continues
-    else if (supervision.status.phase !== 'starting') throw thrown;
-    else {
-      recordCrash(supervision, thrown);
-      failWithNote(supervision, `unexpected error of its supervisor: ${describeThrown(thrown)}`);
-    }
+    failBecause(supervision, thrown);
+  }
+}
+
+/** Starts the job, if it was not stopped meanwhile. Closes `outFds`, unless the shim of a batch needs them. */
+function begin(supervision: Supervision, environment: string[], outFds: number[], mayOrder = true): void {
+  let isOrdered = false;
+  try {
+    // a job that was stopped before its start is never started
+    supervision.readRequests();
+    if (supervision.status.phase !== 'starting') return;
+    const spec = withPresentProgram(supervision.job, supervision.spec, environment);
+    const refusal = refusalOf(spec, environment);
+    if (refusal) fail(supervision, refusal.why, refusal.code);
+    else if (mayOrder && orderShim(supervision, spec, environment, outFds)) isOrdered = true;
+    else startShim(supervision, spec, environment, outFds);
+  } finally {
+    if (!isOrdered) for (const fd of outFds) closeSync(fd);
+  }
+}
+
+function failBecause(supervision: Supervision, thrown: unknown): void {
+  const { what = 'could not be prepared' } = thrown as { what?: string };
+  if (isSystemError(thrown)) fail(supervision, `${what} (${describeStartError(thrown)})`);
+  // a shim runs: an adopter continues
+  else if (supervision.status.phase !== 'starting') throw thrown;
+  else {
+    recordCrash(supervision, thrown);
+    failWithNote(supervision, `unexpected error of its supervisor: ${describeThrown(thrown)}`);
   }
 }
 
@@ -164,14 +181,49 @@ function withPresentProgram(job: JobPaths, spec: Spec, environment: string[]): S
   return { ...spec, argv: [presentProgram(spec, isShellOurs(job, spec), environment) ?? program, ...words] };
 }
 
-function startShim(supervision: Supervision, environment: string[], outFds: number[]): void {
+/** Has the shim of its batch start a plain job; false: that cannot be done. */
+function orderShim(supervision: Supervision, spec: Spec, environment: string[], outFds: number[]): boolean {
+  const { home, job, aliveFd, attempt } = supervision;
+  const { placement, cwd, id, argv } = spec;
+  if (attempt > 1 || placement === null || !isPlain(spec)) return false;
+  const shim = batchShimFor({
+    ...{ environment, cwd, placement, call: adopterCall(supervision), token: batchTokenOf(home) },
+    underUmask: (act) => underUmask(spec, act),
+  });
+  if (!shim) return false;
+  const [logFd, , recordFd, exitFd] = outFds as [number, number, number, number];
+  const [at, monotonicMs] = [systemClock.now(), systemClock.monotonic()];
+  const order: Order = {
+    ...{ id, argv, aliveFd, recordFd, logFd, exitFd, alive: job.alive },
+    onRefused: () => {
+      supervision.isOrdered = false;
+      try {
+        begin(supervision, environment, outFds, false);
+      } catch (thrown) {
+        failBecause(supervision, thrown);
+      }
+    },
+    onStarted: (shimPid) => {
+      supervision.isOrdered = false;
+      supervision.shimPid = shimPid;
+      for (const fd of outFds) if (fd !== recordFd) closeSync(fd);
+      supervision.onEnded = () => finishAfterEnd(supervision, () => shim.release(order));
+      publishStart(supervision, at, monotonicMs);
+    },
+    onStatus: (code) => {
+      supervision.reportedExit = { code, at: systemClock.now() };
+      supervision.shimPid = undefined;
+      supervision.checkMain();
+    },
+    onShimEnd: () => endShim(supervision),
+  };
+  supervision.isOrdered = true;
+  shim.order(order);
+  return true;
+}
+
+function startShim(supervision: Supervision, spec: Spec, environment: string[], outFds: number[]): void {
   const { job, attempt } = supervision;
-  const spec = withPresentProgram(job, supervision.spec, environment);
-  const refusal = refusalOf(spec, environment);
-  if (refusal) {
-    fail(supervision, refusal.why, refusal.code);
-    return;
-  }
   const inputFd = openInput(job, spec);
   supervision.stdinFd = isSendable(spec) ? openStdinEnd(job) : undefined;
   // before the spawn, because a short job has ended when that returns
@@ -215,16 +267,22 @@ function startShim(supervision: Supervision, environment: string[], outFds: numb
     if (spec.pty !== null) watchOrphan(supervision);
   });
   socket.on('error', () => {});
-  child.once('exit', () => {
-    supervision.shimPid = undefined;
-    supervision.shimEnded = true;
-    supervision.checkMain();
-    watchOrphan(supervision);
-  });
+  child.once('exit', () => endShim(supervision));
+  publishStart(supervision, at, monotonicMs);
+}
+
+function publishStart(supervision: Supervision, at: number, monotonicMs: number): void {
   supervision.dispatch({ type: 'started', at, monotonicMs });
   // a `kill` before this publication found no process to signal
   supervision.readRequests();
   dequeue(supervision);
+}
+
+function endShim(supervision: Supervision): void {
+  supervision.shimPid = undefined;
+  supervision.shimEnded = true;
+  supervision.checkMain();
+  watchOrphan(supervision);
 }
 
 /** For a job without a queue, ours is the right one. */

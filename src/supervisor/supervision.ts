@@ -56,6 +56,8 @@ export class Supervision {
   /** Our descriptor of `stdin.end`, which keeps the job's stdin open. */
   stdinFd: number | undefined;
   shimEnded = false;
+  /** The shim of a batch has the order to start the job: until it answers, the job may be started or not. */
+  isOrdered = false;
   /** Whether this process saw the job alive, and so sees when it ends. An adopter may find it dead. */
   hasSeenAlive = true;
   /** The exit status from the shim's socket: all there is if the job's directory was removed. */
@@ -127,6 +129,8 @@ export class Supervision {
 
   /** After each signal, before the start, after the first publication, at the end. */
   readRequests(notAfter = Number.POSITIVE_INFINITY): void {
+    // a job that was cancelled now could be started yet: this is called again when the shim has answered
+    if (this.isOrdered) return;
     // a request that was read before changes nothing
     for (const stop of readStops(this.job))
       if (stop.at <= notAfter) this.dispatch({ type: 'stop-requested', stop });
@@ -148,7 +152,7 @@ export class Supervision {
   /** By `exit.N`, or because shim and main process are dead without a record. */
   checkMain(): void {
     const isReported = this.status.phase === 'stopping' && this.status.ended !== null;
-    if (this.isOver || isReported || this.reportExit()) return;
+    if (this.isOver || this.isOrdered || isReported || this.reportExit()) return;
     // the shim can still write, and that is read when the home is back
     if (this.isHomeAway) return;
     const { main } = readShimRecord(this);

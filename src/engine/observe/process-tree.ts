@@ -65,6 +65,9 @@ export const hookEnvMarkerOf = (home: Home, id: JobId): EnvMarker => ({
   BGJOB_TOKEN: `${home.token}-on-exit`,
 });
 
+/** The token of the shim of a batch: it has no marker, because it runs one job after the other. */
+export const batchTokenOf = (home: Home): string => `${home.token}-batch`;
+
 /** The job whose marker a process carries, if it is a job of this home. */
 export function markedJob(home: Home, environment: string[]): JobId | undefined {
   const id = valueIn(environment, 'BGJOB_ID');
@@ -171,12 +174,20 @@ class Scan {
     return this.spared.has(seen.stat.pid) || this.belonging(seen) === 'another' || seen.isSupervisor;
   }
 
-  /** The recorded main process, as a child of the shim, which carries the marker if markers can be read. */
+  /**
+   * The recorded main process, as a child of the shim, which carries the marker if markers can be read. The shim
+   * of a batch has none: it must be the recorded one, and have the token of such a shim.
+   */
   private isProvenMain({ stat }: SeenProcess, pass: Pass): boolean {
     const { main } = this.records;
     if (main === undefined || !matchesIdentity(stat, main)) return false;
     const parent = pass.get(stat.ppid);
-    return HAS_PROC ? parent !== undefined && this.belonging(parent) === 'ours' : this.spared.has(stat.ppid);
+    if (parent === undefined || !HAS_PROC) return this.spared.has(stat.ppid);
+    return this.belonging(parent) === 'ours' || (this.spared.has(stat.ppid) && this.isBatchShim(parent));
+  }
+
+  private isBatchShim({ variables }: SeenProcess): boolean {
+    return variables.includes(`BGJOB_TOKEN=${batchTokenOf(this.records.home)}`);
   }
 
   /** In the session or group of a main process that is gone, or in the session of the terminal. */

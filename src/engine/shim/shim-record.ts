@@ -34,10 +34,14 @@ const LINES = ['shim', 'watcher', 'main', 'holder', 'terminal', 'leader'] as con
 /** Reads the record. `host` is where the owner ran that started the shim: its pids are valid there. */
 export function readShim(job: JobPaths, host: Omit<Identity, 'pid' | 'startTicks'> = thisHost()): ShimRecord {
   const stored = readRecord(job.shim);
+  return stored.kind === 'text' ? parseShim(stored.text, host) : {};
+}
+
+/** Parses the text of a record. */
+export function parseShim(text: string, host: Omit<Identity, 'pid' | 'startTicks'> = thisHost()): ShimRecord {
   const record: ShimRecord = {};
-  if (stored.kind !== 'text') return record;
   const { bootId, pidNamespace, machine } = host;
-  const lines = stored.text.split('\n');
+  const lines = text.split('\n');
   for (const [n, name] of LINES.entries()) {
     const stat = HAS_PROC ? parseStat(lines[n] ?? '') : parsePsLine(lines[n] ?? '');
     if (stat) record[name] = { pid: stat.pid, startTicks: stat.startTicks, bootId, pidNamespace, machine };

@@ -20,24 +20,25 @@ export interface AdopterCall {
   node: string;
   supervisor: string;
   home: string;
-  id: number;
+  /** Null: the first argument of the function. */
+  id: number | null;
   environment: Record<string, string>;
 }
 
-const MAX_ADOPTERS = 1000;
+export const MAX_ADOPTERS = 1000;
 
 /**
  * The shell lines that start the adopter, with `env -i`: no variable of the job, and no marker. That may be
  * weeks later, so an `env` that is gone is searched along our PATH.
  */
-function adopt({ node, supervisor, home, id, environment }: AdopterCall): string {
+export function adopt({ node, supervisor, home, id, environment }: AdopterCall): string {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-  const words = ['-i', ...variables, node, supervisor, home, String(id), '--adopt'];
+  const words = ['-i', ...variables, node, supervisor, home].map(quote);
   const path = [environment['PATH'] || '/bin', '/usr/bin'].join(':');
   return [
     `shim_env=${quote(requireTool('env'))}`,
     '[ -x "$shim_env" ] || shim_env=env',
-    `PATH=${quote(path)} "$shim_env" ${words.map(quote).join(' ')} 9>&-`,
+    `PATH=${quote(path)} "$shim_env" ${words.join(' ')} ${id ?? '"$1"'} --adopt 9>&-`,
   ].join('; ');
 }
 
@@ -92,7 +93,7 @@ function wordVariables(argv: string[]): { variables: Record<string, string>; tak
   return { variables, take: evalLine(variables, 'set -- ') };
 }
 
-const SHIM_TEXT = 'BGJOB_ENV_S';
+export const SHIM_TEXT = 'BGJOB_ENV_S';
 
 /** Variables that some shells export by themselves (PATH: busybox, if it is not set). */
 const SHELL_OWN = ['PATH', 'PWD', 'OLDPWD', 'SHLVL', '_'];
@@ -101,7 +102,7 @@ const SHELL_OWN = ['PATH', 'PWD', 'OLDPWD', 'SHLVL', '_'];
  * Whether the shell passes these variables on as they are. Dash does, if PWD names the directory. Then the
  * job needs no `env` to set them right.
  */
-const passesOwn = (sh: string, environment: string[], cwd: string): boolean =>
+export const passesOwn = (sh: string, environment: string[], cwd: string): boolean =>
   environment.includes(`PWD=${cwd}`) && realpathSync(sh).endsWith('/dash');
 
 /**
@@ -120,7 +121,7 @@ const OBEYED = new RegExp(
  * itself. Such a variable travels as `BGJOB_ENV_n` and gets its name back between two execs, in no argument
  * list that lasts.
  */
-const isCarried = (name: string, isOwnPassed: boolean, pty: boolean): boolean =>
+export const isCarried = (name: string, isOwnPassed: boolean, pty: boolean): boolean =>
   !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ||
   (pty && name === 'SHELL') ||
   (!isOwnPassed && SHELL_OWN.includes(name)) ||
