@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { BGJOB, ROOT, withRig } from '../rig/rig.ts';
+import { BATCH_SETTINGS } from './batchsettings.ts';
 import { inParallel, seededChance } from './death.ts';
 import { runRound } from './matrix.ts';
 import {
@@ -99,7 +100,8 @@ function planOf({ before }: Setting, { kill, unbroken }: Round, isBroken: boolea
 
 /** What the round says that this program breaks; undefined: nothing. */
 async function findBroken(round: Round, program: string): Promise<Broken | undefined> {
-  const setting = [...SETTINGS, ...QUEUE_SETTINGS].find(({ name }) => name === round.setting)!;
+  const settings = [...SETTINGS, ...QUEUE_SETTINGS, ...BATCH_SETTINGS];
+  const setting = settings.find(({ name }) => name === round.setting)!;
   const plan = planOf(setting, round, program !== BGJOB);
   let broken: Broken | undefined;
   await withRig(async (rig) => {

@@ -17,7 +17,7 @@ import { homes } from './homes.ts';
 import { killMany } from './kill-many.ts';
 import { kinds } from './kinds.ts';
 import { load } from './load.ts';
-import { cronMatrix, matrix, queueMatrix, triggerMatrix } from './matrix.ts';
+import { batchMatrix, cronMatrix, matrix, queueMatrix, triggerMatrix } from './matrix.ts';
 import { movedHomes } from './moved-homes.ts';
 import { ownFiles } from './own-files.ts';
 import type { Part, Row } from './part.ts';
@@ -31,6 +31,7 @@ import { twoVersions } from './two-versions.ts';
 const PARTS: Part[] = [
   matrix,
   queueMatrix,
+  batchMatrix,
   cronMatrix,
   triggerMatrix,
   records,

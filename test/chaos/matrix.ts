@@ -4,6 +4,7 @@
  */
 import { withRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
+import { BATCH_SETTINGS } from './batchsettings.ts';
 import { CRON_SETTINGS } from './cronsettings.ts';
 import { inParallel } from './death.ts';
 import type { Part, Round, Row } from './part.ts';
@@ -210,3 +211,5 @@ export const cronMatrix = matrixOf('crash matrix of schedules', CRON_SETTINGS, 9
 export const triggerMatrix = matrixOf('crash matrix of triggers', TRIGGER_SETTINGS, 9);
 /** The same where jobs wait for each other. */
 export const queueMatrix = matrixOf('crash matrix of queues', QUEUE_SETTINGS);
+/** The same where one shim runs one job after the other. */
+export const batchMatrix = matrixOf('crash matrix of batches', BATCH_SETTINGS);

@@ -31,7 +31,7 @@ enum { TASKS = 4096, COUNTS = 4096, TEXT = 600 };
 struct task {
   pid_t tid, tgid;
   char role[24];
-  int forks;        /* how many children it made: the shim's first is the watcher, its second the job */
+  int forks;        /* how many children it made: the shim's first is the watcher, its second the job, and so on */
   char call[TEXT];  /* the publishing call it is in; empty: none, or not one of ours */
   int n;            /* its which it is */
   const char *waits; /* the point of the plan at which it stands before its turn; NULL: none */
@@ -80,7 +80,7 @@ static struct task *add(pid_t tid, struct task *parent) {
   /* forked, not yet another program; the shim's children say by their order what they are */
   struct task *leader = find(parent->tgid);
   int nth = ++(leader ? leader : parent)->forks;
-  if (!strcmp(parent->role, "shim")) strcpy(one->role, nth == 1 ? "watcher" : "job");
+  if (!strcmp(parent->role, "shim")) strcpy(one->role, nth % 2 == 1 ? "watcher" : "job");
   else if (!strcmp(parent->role, "job") || !strcmp(parent->role, "child")) strcpy(one->role, "child");
   else if (!strstr(parent->role, "'s fork")) snprintf(one->role, sizeof one->role, "%.14s's fork", parent->role);
   return one;

@@ -18,6 +18,7 @@ const TEXTS = ['engine/shim', 'engine/targets/far', 'cli/hook'].flatMap((folder)
 test('shellcheck has nothing to say', { skip: missing('shellcheck') }, () => {
   assert.deepEqual(TEXTS.sort(), [
     'cli/hook/hook.sh',
+    'engine/shim/batch-shim.sh',
     'engine/shim/pty-leader.sh',
     'engine/shim/shim.sh',
     'engine/targets/far/control.sh',
