@@ -313,6 +313,44 @@ export const MUTANTS: Mutant[] = [
     ],
     by: { test: 'unit/engine/targets/transport.test.ts', name: /an end before ready is refused/ },
   },
+  // ---- the shim of a batch ----
+  {
+    what: 'the shim of a batch takes jobs with another directory or other variables',
+    changes: [{ file: 'supervisor/shim/batch-shim.ts', from: ' && this.key === key', to: '' }],
+    by: { test: 'cli/run/batch-shim.test.ts', name: /jobs of two batches/ },
+  },
+  {
+    what: 'the shim of a batch stays in a directory that was removed',
+    changes: [{ file: 'engine/shim/batch-shim.sh', from: '! [ . -ef "$shim_cwd" ] || ', to: '' }],
+    by: { test: 'cli/run/batch-shim.test.ts', name: /a directory that is made anew/ },
+  },
+  {
+    what: 'a job under the shim of a batch inherits an ignored SIGPIPE',
+    changes: [{ file: 'engine/shim/batch-shim.sh', from: '    trap - PIPE\n', to: '' }],
+    by: { test: 'cli/run/batch-shim.test.ts', name: /the same surroundings/ },
+  },
+  {
+    what: 'the shim of a batch proves no main process',
+    changes: [
+      {
+        file: 'engine/observe/process-tree.ts',
+        from: ' || (this.spared.has(stat.ppid) && this.isBatchShim(parent))',
+        to: '',
+      },
+    ],
+    by: { test: 'cli/run/batch-shim.test.ts', name: /a job without marker and log/ },
+  },
+  {
+    what: 'a watcher of a batch that is not on record lives as long as the supervisor',
+    changes: [
+      {
+        file: 'supervisor/shim/batch-shim.ts',
+        from: 'const fifo = recorded ? [] : filesAt([order.alive]);',
+        to: 'const fifo = filesAt([]);',
+      },
+    ],
+    by: { test: 'cli/run/batch-shim.test.ts', name: /a watcher that is not on record/ },
+  },
   // ---- hooks of agents' hosts ----
   {
     what: 'the line of a hook starts no Node for an end at the time of the stamp',

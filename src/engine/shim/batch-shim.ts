@@ -10,7 +10,7 @@ import { HAS_PROC } from '../os/process-identity.ts';
 import { newSession, requireTool } from '../os/programs.ts';
 import batchShimText from './batch-shim.sh';
 import { evalLine, readStatBody, textVariables, withPreface } from './preface.ts';
-import { type AdopterCall, adopt, isCarried, MAX_ADOPTERS, passesOwn, SHIM_TEXT } from './shim.ts';
+import { type AdopterCall, adoptLine, isCarried, MAX_ADOPTERS, passesOwn, SHIM_TEXT } from './shim.ts';
 
 /** The descriptor by which the shim gets its orders, and that of /proc/PID/fd of its supervisor. */
 export const [ORDERS_FD, SUPERVISOR_FDS] = [9, 6];
@@ -72,7 +72,7 @@ export function batchShimCall(
     },
     {
       read_stat: readStatBody(),
-      adopt: adopt({ ...call, id: null }),
+      adopt: adoptLine({ ...call, id: null }),
       run_job: `exec ${newSession().map(quote).join(' ')} "$@"`,
     },
   );

@@ -31,7 +31,7 @@ export const MAX_ADOPTERS = 1000;
  * The shell lines that start the adopter, with `env -i`: no variable of the job, and no marker. That may be
  * weeks later, so an `env` that is gone is searched along our PATH.
  */
-export function adopt({ node, supervisor, home, id, environment }: AdopterCall): string {
+export function adoptLine({ node, supervisor, home, id, environment }: AdopterCall): string {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const words = ['-i', ...variables, node, supervisor, home].map(quote);
   const path = [environment['PATH'] || '/bin', '/usr/bin'].join(':');
@@ -217,7 +217,7 @@ export function shimCall(
     {
       read_stat: readStatBody(),
       ...(pty ? { read_main_state: readMainStateBody() } : {}),
-      adopt: adopt(call),
+      adopt: adoptLine(call),
       run_job: pty
         ? `exec ${ptyCommand(setsid, evalLine(leader))}`
         : `${take}${execCommand(carriers, isOwnPassed, setsid)}`,

@@ -100,6 +100,23 @@ rigTest('a directory that is made anew between two jobs is that of the next one'
   assert.equal(rig.log(ids[1]!), `new\n${dir}\n`);
 });
 
+rigTest('jobs of two batches with other directories and variables have two shims', async (rig) => {
+  const gate = new Gate(rig);
+  const line = 'pwd; umask; echo $A';
+  const [first] = await add(rig, [gate.line, line]);
+  const input = `${line}\n`;
+  const args = ['run', '-Q', 'q', '-e', 'A=b', '--batch', '-'];
+  const { code } = await rig.bgjob(args, { input, cwd: rig.dir, env: { PWD: rig.dir } });
+  assert.equal(code, 0);
+  gate.open();
+  await rig.bgjob(['wait', '--queue', 'q', '-a']);
+  assert.deepEqual(
+    [rig.log(first! + 1), rig.log(first! + 2)],
+    [`${rig.project}\n0022\n\n`, `${rig.dir}\n0022\nb\n`],
+  );
+  assert.notEqual(rig.shimRecord(first! + 1).shim, rig.shimRecord(first! + 2).shim);
+});
+
 rigTest('lines that are not plain have shims of their own, and arrive as they are', async (rig) => {
   const long = 'x'.repeat(1100);
   const ids = await add(rig, [
