@@ -58,7 +58,7 @@ export function startJob(supervision: Supervision): void {
   }
 }
 
-/** Starts the job, if it was not stopped meanwhile. Closes `outFds`, unless the shim of a batch needs them. */
+/** Starts the job if it was not stopped meanwhile. Closes `outFds`, unless a shim of a batch opens them. */
 function begin(supervision: Supervision, environment: string[], outFds: number[], mayOrder = true): void {
   let isOrdered = false;
   try {

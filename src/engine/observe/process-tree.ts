@@ -175,8 +175,8 @@ class Scan {
   }
 
   /**
-   * The recorded main process, as a child of the shim, which carries the marker if markers can be read. The shim
-   * of a batch has none: it must be the recorded one, and have the token of such a shim.
+   * The recorded main process, as a child of the shim, which carries the marker if markers can be read. The
+   * shim of a batch has none: it must be the recorded one, and have the token of such a shim.
    */
   private isProvenMain({ stat }: SeenProcess, pass: Pass): boolean {
     const { main } = this.records;
