@@ -345,11 +345,22 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'supervisor/shim/batch-shim.ts',
-        from: 'const fifo = recorded ? [] : filesAt([order.alive]);',
-        to: 'const fifo = filesAt([]);',
+        from: 'kill(this.find((pid) => hasOpen(pid, fifo)));',
+        to: 'fifo.length = 0;',
       },
     ],
     by: { test: 'cli/run/batch-shim.test.ts', name: /a watcher that is not on record/ },
+  },
+  {
+    what: 'the shim of a batch waits for ever for a watcher that was not found',
+    changes: [
+      {
+        file: 'supervisor/shim/batch-shim.ts',
+        from: 'kill(this.find((pid) => readStat(pid)?.ppid === this.pid));',
+        to: '{}',
+      },
+    ],
+    by: { test: 'cli/run/batch-shim.test.ts', name: /a job that removes record and FIFO/ },
   },
   // ---- hooks of agents' hosts ----
   {

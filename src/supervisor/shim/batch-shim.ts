@@ -25,6 +25,8 @@ import type { Placement } from '../../job/spec.ts';
 /** A shim is replaced after so many jobs: dash remembers each process that it has started. */
 const MOST_JOBS = 1000;
 const RECORD_BYTES = 4096;
+/** A shim whose watchers are dead has ended by then, milliseconds. */
+const REST_MS = 1000;
 
 /** What a shim gets at its start. */
 export interface Surroundings {
@@ -99,7 +101,7 @@ class BatchShim {
   private line = '';
 
   constructor(
-    child: ChildProcess,
+    private readonly child: ChildProcess,
     readonly pid: number,
     private readonly key: string,
   ) {
@@ -131,9 +133,20 @@ class BatchShim {
     if (!this.unreleased.delete(order.id)) return;
     this.endWatcher(order);
     closeSync(order.recordFd);
-    if (this.lastId !== order.id) return;
-    this.isDismissed = true;
-    this.orders.end();
+    if (this.lastId === order.id) {
+      this.isDismissed = true;
+      this.orders.end();
+    }
+    if (this.isDismissed && this.unreleased.size === 0) this.endRest();
+  }
+
+  /** The shim waits for its watchers. One of a job that removed record and FIFO was not found. */
+  private endRest(): void {
+    const timer = setInterval(() => {
+      if (this.child.exitCode !== null || this.child.signalCode !== null) clearInterval(timer);
+      else kill(this.find((pid) => readStat(pid)?.ppid === this.pid));
+    }, REST_MS);
+    timer.unref();
   }
 
   private read(text: string): void {
@@ -183,15 +196,26 @@ class BatchShim {
   private endWatcher(order: Order): void {
     const { watcher } = this.recordOf(order);
     const stat = watcher && readStat(watcher.pid);
-    const isOurs = (pid: number, session: number | undefined) => session === this.pid && pid !== this.pid;
-    const recorded = watcher && matchesIdentity(stat, watcher) && isOurs(watcher.pid, stat?.session);
+    const recorded = watcher && matchesIdentity(stat, watcher) && this.isHelper(watcher.pid);
+    if (recorded) {
+      kill([watcher.pid]);
+      return;
+    }
     // it is not on record if the shim was killed just then, or the job has changed the record
-    const fifo = recorded ? [] : filesAt([order.alive]);
-    const pids = recorded
-      ? [watcher.pid]
-      : pidsInProc().filter((pid) => isOurs(pid, readStat(pid)?.session) && hasOpen(pid, fifo));
-    for (const pid of pids) attemptQuietly(() => process.kill(pid, 'SIGKILL'));
+    const fifo = filesAt([order.alive]);
+    kill(this.find((pid) => hasOpen(pid, fifo)));
   }
+
+  /** Jobs are in sessions of their own. */
+  private isHelper = (pid: number): boolean => pid !== this.pid && readStat(pid)?.session === this.pid;
+
+  private find(accepts: (pid: number) => boolean): number[] {
+    return pidsInProc().filter((pid) => this.isHelper(pid) && accepts(pid));
+  }
+}
+
+function kill(pids: number[]): void {
+  for (const pid of pids) attemptQuietly(() => process.kill(pid, 'SIGKILL'));
 }
 
 export type { BatchShim };

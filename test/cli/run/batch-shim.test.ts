@@ -6,8 +6,15 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { Gate } from '../../rig/gate.ts';
 import { isRunning, openFiles, processesNaming } from '../../rig/processes.ts';
-import { type Rig, rigTest } from '../../rig/rig.ts';
+import { type Rig, rigTest as testOfRig } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
+
+/** Only dash passes the variables of a job on as they are. */
+const skip = fs.realpathSync('/bin/sh').endsWith('/dash')
+  ? false
+  : 'sh is not dash here: each job has a shim';
+
+const rigTest = (name: string, body: (rig: Rig) => Promise<void>) => testOfRig(name, body, { skip });
 
 /** Adds these lines to a queue of one slot, and returns their ids. */
 async function add(rig: Rig, lines: string[], cwd = rig.project): Promise<number[]> {
@@ -203,7 +210,7 @@ rigTest('the shim dies: its job is lost, and the next one has another shim', asy
 
 rigTest('a watcher that is not on record any more ends with its job', async (rig) => {
   const gate = new Gate(rig);
-  const [first, second] = await add(rig, [`rm ${rig.home}/jobs/1/shim`, gate.line, 'true']);
+  const [first, second] = await add(rig, [`: >${rig.home}/jobs/1/shim`, gate.line, 'true']);
   await running(rig, second!);
   await stateIs(rig, first!, 'exited');
   const alive = `${rig.home}/jobs/1/alive`;
@@ -214,6 +221,16 @@ rigTest('a watcher that is not on record any more ends with its job', async (rig
   );
   gate.open();
   assert.equal((await wait(rig)).code, 0);
+});
+
+rigTest('a job that removes record and FIFO costs nothing but its own files', async (rig) => {
+  const [first, second] = await add(rig, [
+    `: >${rig.home}/jobs/1/shim; rm ${rig.home}/jobs/1/alive`,
+    'exit 4',
+  ]);
+  await rig.bgjob(['wait', '--queue', 'q']);
+  assert.deepEqual([(await rig.show(first!)).state, (await rig.show(second!)).exitCode], ['exited', 4]);
+  await nothingLeft(rig);
 });
 
 rigTest('a home that is moved between two jobs has the records of both', async (rig) => {
