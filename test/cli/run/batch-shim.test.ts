@@ -195,6 +195,32 @@ rigTest('the supervisor dies: an adopter has the current job, and the others run
   await nothingLeft(rig);
 });
 
+rigTest('watchers die, then the supervisor: the next command goes on with all jobs', async (rig) => {
+  const gate = new Gate(rig);
+  const [first, second, third] = await add(rig, ['exit 2', `${gate.line}; exit 3`, 'exit 4']);
+  const { watcher } = await running(rig, second!);
+  await stateIs(rig, first!, 'exited');
+  process.kill(watcher, 'SIGKILL');
+  process.kill(rig.ownerPid(second!), 'SIGKILL');
+  gate.open();
+  await wait(rig);
+  const codes = await Promise.all([first, second, third].map(async (id) => (await rig.show(id!)).exitCode));
+  assert.deepEqual(codes, [2, 3, 4]);
+  await nothingLeft(rig);
+});
+
+rigTest('a watcher dies: its job has its code, and the next one the same shim', async (rig) => {
+  const gate = new Gate(rig);
+  const [, second, third] = await add(rig, ['true', `${gate.line}; exit 3`, 'exit 4']);
+  const { watcher, shim } = await running(rig, second!);
+  process.kill(watcher, 'SIGKILL');
+  gate.open();
+  await wait(rig);
+  assert.deepEqual([(await rig.show(second!)).exitCode, (await rig.show(third!)).exitCode], [3, 4]);
+  assert.equal(rig.shimRecord(third!).shim, shim);
+  await nothingLeft(rig);
+});
+
 rigTest('the shim dies: its job is lost, and the next one has another shim', async (rig) => {
   const gate = new Gate(rig);
   const [, second, third] = await add(rig, ['true', gate.line, 'exit 4']);
