@@ -15,7 +15,7 @@ import { parseEnvironment, readStoredEnvironment } from '../engine/launch/stored
 import { batchTokenOf } from '../engine/observe/process-tree.ts';
 import { ioPriorityWords } from '../engine/os/io-priority.ts';
 import { describeStartError, interpreterTrouble, presentProgram } from '../engine/os/programs.ts';
-import { isPlain } from '../engine/shim/batch-shim.ts';
+import { isOrderable } from '../engine/shim/batch-shim.ts';
 import { openRecords, shimCall } from '../engine/shim/shim.ts';
 import { EXIT } from '../job/failure.ts';
 import type { JobPaths } from '../job/home/paths.ts';
@@ -185,7 +185,7 @@ function withPresentProgram(job: JobPaths, spec: Spec, environment: string[]): S
 function orderShim(supervision: Supervision, spec: Spec, environment: string[], outFds: number[]): boolean {
   const { home, job, aliveFd, attempt } = supervision;
   const { placement, cwd, id, argv } = spec;
-  if (attempt > 1 || placement === null || !isPlain(spec)) return false;
+  if (attempt > 1 || placement === null || !isOrderable(spec)) return false;
   const shim = batchShimFor({
     ...{ environment, cwd, placement, call: adopterCall(supervision), token: batchTokenOf(home) },
     underUmask: (act) => underUmask(spec, act),

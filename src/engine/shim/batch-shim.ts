@@ -21,7 +21,7 @@ const MAX_WORDS = 1000;
 const SAFE = /^[ -~]*$/;
 
 /** Whether a job is started by an order, as far as its spec decides. */
-export const isPlain = ({ placement, pty, stdin, split, retry, script, argv }: Spec): boolean =>
+export const isOrderable = ({ placement, pty, stdin, split, retry, script, argv }: Spec): boolean =>
   HAS_PROC &&
   (placement?.batch ?? null) !== null &&
   pty === null &&
