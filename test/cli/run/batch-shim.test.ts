@@ -45,7 +45,7 @@ const nothingLeft = (rig: Rig) =>
     () => processesNaming(rig.dir),
     (found) => found.length === 0,
     'no process',
-  );
+  ).catch(({ message }) => assert.fail(message));
 
 rigTest('the jobs of one slot have one shim, each a watcher and a session of its own', async (rig) => {
   const ids = await add(rig, ['echo $BGJOB_ID; cut -d" " -f1,4,6 /proc/self/stat', 'exit 3', 'kill -9 $$']);
@@ -244,7 +244,7 @@ rigTest('a watcher that is not on record any more ends with its job', async (rig
     () => processesNaming(rig.dir).filter(({ pid }) => openFiles(pid).includes(alive)),
     (found) => found.length === 0,
     'nobody who has the FIFO open',
-  );
+  ).catch(({ message }) => assert.fail(message));
   gate.open();
   assert.equal((await wait(rig)).code, 0);
 });
