@@ -197,15 +197,15 @@ function orderShim(supervision: Supervision, spec: Spec, environment: string[], 
     ...{ id, argv, aliveFd, recordFd, logFd, exitFd, alive: job.alive },
     onRefused: () => {
       supervision.isOrdered = false;
+      supervision.shimPid = undefined;
       try {
         begin(supervision, environment, outFds, false);
       } catch (thrown) {
         failBecause(supervision, thrown);
       }
     },
-    onStarted: (shimPid) => {
+    onStarted: () => {
       supervision.isOrdered = false;
-      supervision.shimPid = shimPid;
       for (const fd of outFds) if (fd !== recordFd) closeSync(fd);
       supervision.onEnded = () => finishAfterEnd(supervision, () => shim.release(order));
       publishStart(supervision, at, monotonicMs);
@@ -218,6 +218,8 @@ function orderShim(supervision: Supervision, spec: Spec, environment: string[], 
     onShimEnd: () => endShim(supervision),
   };
   supervision.isOrdered = true;
+  // from here on: the signal that tells of its stop may come before the report of the start
+  supervision.shimPid = shim.pid;
   shim.order(order);
   return true;
 }

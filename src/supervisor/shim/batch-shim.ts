@@ -25,8 +25,8 @@ import type { Placement } from '../../job/spec.ts';
 /** A shim is replaced after so many jobs: dash remembers each process that it has started. */
 const MOST_JOBS = 1000;
 const RECORD_BYTES = 4096;
-/** A shim whose watchers are dead has ended by then, milliseconds. */
-const REST_MS = 1000;
+/** By then a shim has answered an order, or has ended if its watchers are dead, milliseconds. */
+const ANSWER_MS = 1000;
 
 /** What a shim gets at its start. */
 export interface Surroundings {
@@ -47,7 +47,7 @@ export interface Order extends OrderedJob {
   /** Nothing was started, and nothing will be. */
   onRefused(): void;
   /** The main process is on record, or may have been started. */
-  onStarted(shimPid: number): void;
+  onStarted(): void;
   onStatus(code: number): void;
   /** The shim ended before it reported the status. */
   onShimEnd(): void;
@@ -72,9 +72,10 @@ export function batchShimFor(surroundings: Surroundings): BatchShim | undefined 
 }
 
 /** Of two jobs with one key the environment differs only in the id. */
-function keyOf({ environment, cwd, placement: { umask, ioPriority } }: Surroundings): string {
+function keyOf({ environment, cwd, placement: { umask, ioPriority }, call }: Surroundings): string {
   const others = environment.filter((entry) => !entry.startsWith('BGJOB_ID='));
-  return [cwd, umask, ioPriority, ...others].join('\0');
+  // an adopter must find the home and the program where they are by now
+  return [call.home, call.node, cwd, umask, ioPriority, ...others].join('\0');
 }
 
 function spawnShim({ environment, cwd, placement, call, token, underUmask }: Surroundings): ChildProcess {
@@ -99,6 +100,7 @@ class BatchShim {
   private taken = 0;
   private isDismissed = false;
   private line = '';
+  private unanswered: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly child: ChildProcess,
@@ -116,8 +118,9 @@ class BatchShim {
     });
   }
 
+  /** Not while a job runs: that may take days, and a job whose order waits could not be stopped. */
   mayTake(key: string): boolean {
-    return !this.isDismissed && this.taken < MOST_JOBS && this.key === key;
+    return !this.isDismissed && this.open.size === 0 && this.taken < MOST_JOBS && this.key === key;
   }
 
   order(order: Order): void {
@@ -125,6 +128,9 @@ class BatchShim {
     this.lastId = order.id;
     this.taken++;
     this.orders.write(orderLine(order));
+    // Until the answer no request for the job is read. No signal tells that the shim was stopped before the
+    // order, or that its child is stopped which becomes the job
+    this.unanswered = setInterval(() => signal([-this.pid], 'SIGCONT'), ANSWER_MS);
   }
 
   /** The end of this job is published. Its watcher ends, and the shim if no other job was ordered since. */
@@ -140,12 +146,22 @@ class BatchShim {
     if (this.isDismissed && this.unreleased.size === 0) this.endRest();
   }
 
-  /** The shim waits for its watchers. One of a job that removed record and FIFO was not found. */
+  /**
+   * The shim waits for its watchers. One of a job that removed record and FIFO was not found. The shim itself
+   * may be stopped.
+   */
   private endRest(): void {
     const timer = setInterval(() => {
-      if (this.child.exitCode !== null || this.child.signalCode !== null) clearInterval(timer);
-      else kill(this.find((pid) => readStat(pid)?.ppid === this.pid));
-    }, REST_MS);
+      if (this.child.exitCode !== null || this.child.signalCode !== null) {
+        clearInterval(timer);
+        return;
+      }
+      signal([this.pid], 'SIGCONT');
+      signal(
+        this.find((pid) => readStat(pid)?.ppid === this.pid),
+        'SIGKILL',
+      );
+    }, ANSWER_MS);
     timer.unref();
   }
 
@@ -165,14 +181,17 @@ class BatchShim {
 
   private begin(order: Order & { isStarted: boolean }): void {
     if (order.isStarted) return;
+    clearInterval(this.unanswered);
     order.isStarted = true;
     this.unreleased.add(order.id);
-    order.onStarted(this.pid);
+    order.onStarted();
   }
 
   private refuse(order: Order): void {
+    clearInterval(this.unanswered);
     this.isDismissed = true;
     isUnusable ||= this.taken === 1;
+    if (this.unreleased.size === 0) this.endRest();
     order.onRefused();
   }
 
@@ -198,12 +217,15 @@ class BatchShim {
     const stat = watcher && readStat(watcher.pid);
     const recorded = watcher && matchesIdentity(stat, watcher) && this.isHelper(watcher.pid);
     if (recorded) {
-      kill([watcher.pid]);
+      signal([watcher.pid], 'SIGKILL');
       return;
     }
     // it is not on record if the shim was killed just then, or the job has changed the record
     const fifo = filesAt([order.alive]);
-    kill(this.find((pid) => hasOpen(pid, fifo)));
+    signal(
+      this.find((pid) => hasOpen(pid, fifo)),
+      'SIGKILL',
+    );
   }
 
   /** Jobs are in sessions of their own. */
@@ -214,8 +236,9 @@ class BatchShim {
   }
 }
 
-function kill(pids: number[]): void {
-  for (const pid of pids) attemptQuietly(() => process.kill(pid, 'SIGKILL'));
+/** A negative number: the process group. */
+function signal(pids: number[], name: NodeJS.Signals): void {
+  for (const pid of pids) attemptQuietly(() => process.kill(pid, name));
 }
 
 export type { BatchShim };
