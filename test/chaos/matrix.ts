@@ -27,8 +27,8 @@ export interface Cell {
 
 const WIDTH = 3;
 const WHOLE = { count: 1000, leastHits: 5 };
-/** Rounds of the short run. */
-const SHORT = 10;
+/** Rounds of the short run: those in which a process is killed at a call, and at random in each lane. */
+const SHORT = { calls: 10, random: 1 };
 const MOST_FAILURES = 20;
 /** A call that is not made every time is tried so often in a row. */
 const MOST_MISSES = 30;
@@ -154,7 +154,7 @@ function someOf(settings: Setting[], chance: () => number): Setting[] {
 async function runOn(
   lanes: Lane[],
   settings: Setting[],
-  { whole, cell, least }: Pick<Round, 'whole' | 'cell'> & { least: number },
+  { whole, cell, short }: Pick<Round, 'whole' | 'cell'> & { short: typeof SHORT },
 ): Promise<Row[]> {
   // to see what a setting does takes longer than its kills
   const named = settings.filter(({ name }) => !cell?.includes(': ') || cell.startsWith(`${name}: `));
@@ -167,10 +167,10 @@ async function runOn(
     if (told) ends[kind].set(told.end, (ends[kind].get(told.end) ?? 0) + 1);
   };
   const { leastHits } = WHOLE;
-  const few = { count: cell ? 0 : least, leastHits: cell ? leastHits : 0 };
+  const few = { count: cell ? 0 : short.calls, leastHits: cell ? leastHits : 0 };
   await strikeAll(lanes, cells, whole && !cell ? WHOLE : few, count('call'));
   await inParallel(lanes.length, lanes.length, async (n) => {
-    for (let round = 0; !cell && round < (whole ? 100 : 1); round++)
+    for (let round = 0; !cell && round < (whole ? 100 : short.random); round++)
       await count('random')(lanes[n]!, randomRound(lanes[n]!));
     if (whole) await failures.note(lanes[n]!, assertNoneStarting(lanes[n]!));
   });
@@ -198,18 +198,18 @@ async function withLanes<T>(
   return withRig((rig) => withLanes(count, chance, body, [...lanes, new Lane(rig, chance)]));
 }
 
-const matrixOf = (name: string, settings: Setting[], least = SHORT): Part => ({
+const matrixOf = (name: string, settings: Setting[], short = SHORT): Part => ({
   name,
   skip: cannotTrace,
   run: ({ whole, chance, cell }) =>
-    withLanes(WIDTH, chance, (lanes) => runOn(lanes, settings, { whole, cell, least })),
+    withLanes(WIDTH, chance, (lanes) => runOn(lanes, settings, { whole, cell, short })),
 });
 
 export const matrix = matrixOf('crash matrix', SETTINGS);
 /** The same where jobs start by themselves. */
-export const cronMatrix = matrixOf('crash matrix of schedules', CRON_SETTINGS, 9);
-export const triggerMatrix = matrixOf('crash matrix of triggers', TRIGGER_SETTINGS, 9);
+export const cronMatrix = matrixOf('crash matrix of schedules', CRON_SETTINGS, { ...SHORT, calls: 9 });
+export const triggerMatrix = matrixOf('crash matrix of triggers', TRIGGER_SETTINGS, { ...SHORT, calls: 9 });
 /** The same where jobs wait for each other. */
 export const queueMatrix = matrixOf('crash matrix of queues', QUEUE_SETTINGS);
-/** The same where one shim runs one job after the other. */
-export const batchMatrix = matrixOf('crash matrix of batches', BATCH_SETTINGS);
+/** The same where one shim runs one job after the other: a round has three jobs, and takes as long as three. */
+export const batchMatrix = matrixOf('crash matrix of batches', BATCH_SETTINGS, { calls: 3, random: 0 });

@@ -320,6 +320,26 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/run/batch-shim.test.ts', name: /jobs of two batches/ },
   },
   {
+    what: 'the shim of a batch gets an order while it runs a job',
+    changes: [{ file: 'supervisor/shim/batch-shim.ts', from: ' && this.open.size === 0', to: '' }],
+    by: { test: 'unit/supervisor/shim/batch-shim.test.ts', name: /takes no order/ },
+  },
+  {
+    what: 'the shim of a batch that was stopped answers no order',
+    changes: [{ file: 'supervisor/shim/batch-shim.ts', from: "kill([-this.pid], 'SIGCONT')", to: '{}' }],
+    by: { test: 'unit/supervisor/shim/batch-shim.test.ts', name: /stopped before an order/ },
+  },
+  {
+    what: 'the shim of a batch that was stopped after its last job stays',
+    changes: [{ file: 'supervisor/shim/batch-shim.ts', from: "kill([this.pid], 'SIGCONT');", to: '' }],
+    by: { test: 'unit/supervisor/shim/batch-shim.test.ts', name: /when its last job has ended/ },
+  },
+  {
+    what: 'watchers of a batch look for its home where it was',
+    changes: [{ file: 'supervisor/shim/batch-shim.ts', from: 'call.home, ', to: '' }],
+    by: { test: 'unit/supervisor/shim/batch-shim.test.ts', name: /a home that was moved/ },
+  },
+  {
     what: 'the shim of a batch stays in a directory that was removed',
     changes: [{ file: 'engine/shim/batch-shim.sh', from: '! [ . -ef "$shim_cwd" ] || ', to: '' }],
     by: { test: 'cli/run/batch-shim.test.ts', name: /a directory that is made anew/ },

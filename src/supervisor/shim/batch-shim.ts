@@ -130,7 +130,7 @@ class BatchShim {
     this.orders.write(orderLine(order));
     // Until the answer no request for the job is read. No signal tells that the shim was stopped before the
     // order, or that its child is stopped which becomes the job
-    this.unanswered = setInterval(() => signal([-this.pid], 'SIGCONT'), ANSWER_MS);
+    this.unanswered = setInterval(() => kill([-this.pid], 'SIGCONT'), ANSWER_MS);
   }
 
   /** The end of this job is published. Its watcher ends, and the shim if no other job was ordered since. */
@@ -156,11 +156,8 @@ class BatchShim {
         clearInterval(timer);
         return;
       }
-      signal([this.pid], 'SIGCONT');
-      signal(
-        this.find((pid) => readStat(pid)?.ppid === this.pid),
-        'SIGKILL',
-      );
+      kill([this.pid], 'SIGCONT');
+      kill(this.find((pid) => readStat(pid)?.ppid === this.pid));
     }, ANSWER_MS);
     timer.unref();
   }
@@ -217,15 +214,12 @@ class BatchShim {
     const stat = watcher && readStat(watcher.pid);
     const recorded = watcher && matchesIdentity(stat, watcher) && this.isHelper(watcher.pid);
     if (recorded) {
-      signal([watcher.pid], 'SIGKILL');
+      kill([watcher.pid]);
       return;
     }
     // it is not on record if the shim was killed just then, or the job has changed the record
     const fifo = filesAt([order.alive]);
-    signal(
-      this.find((pid) => hasOpen(pid, fifo)),
-      'SIGKILL',
-    );
+    kill(this.find((pid) => hasOpen(pid, fifo)));
   }
 
   /** Jobs are in sessions of their own. */
@@ -237,8 +231,8 @@ class BatchShim {
 }
 
 /** A negative number: the process group. */
-function signal(pids: number[], name: NodeJS.Signals): void {
-  for (const pid of pids) attemptQuietly(() => process.kill(pid, name));
+function kill(pids: number[], signal: NodeJS.Signals = 'SIGKILL'): void {
+  for (const pid of pids) attemptQuietly(() => process.kill(pid, signal));
 }
 
 export type { BatchShim };

@@ -234,6 +234,35 @@ rigTest('the shim dies: its job is lost, and the next one has another shim', asy
   await nothingLeft(rig);
 });
 
+rigTest('the shim is stopped when the next job comes: a kill of that job is answered', async (rig) => {
+  const gate = new Gate(rig);
+  const [first, second, third] = await add(rig, [`${gate.line}; exit 3`, 'exec sleep 1000', 'exit 4']);
+  const { shim } = await running(rig, first!);
+  const owner = rig.ownerPid(first!);
+  process.kill(owner, 'SIGSTOP');
+  gate.open();
+  await until(
+    () => fs.readFileSync(rig.file(first!, 'exit.1'), 'utf8').trim(),
+    (text) => text.startsWith('3'),
+    'the status on record',
+  );
+  process.kill(shim, 'SIGSTOP');
+  process.kill(owner, 'SIGCONT');
+  await until(
+    () => rig.show(second!),
+    ({ state }) => state !== 'queued',
+    'the start of the second',
+  );
+  assert.equal((await rig.bgjob(['kill', String(second)])).code, 0);
+  await wait(rig);
+  const jobs = await Promise.all([first, second, third].map((id) => rig.show(id!)));
+  assert.deepEqual(
+    jobs.map(({ state }) => state),
+    ['exited', 'killed', 'exited'],
+  );
+  await nothingLeft(rig);
+});
+
 rigTest('a watcher that is not on record any more ends with its job', async (rig) => {
   const gate = new Gate(rig);
   const [first, second] = await add(rig, [`: >${rig.home}/jobs/1/shim`, gate.line, 'true']);
