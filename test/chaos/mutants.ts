@@ -313,6 +313,17 @@ export const MUTANTS: Mutant[] = [
     ],
     by: { test: 'unit/engine/targets/transport.test.ts', name: /an end before ready is refused/ },
   },
+  {
+    what: 'blanks are written into a file that other processes see',
+    changes: [
+      {
+        file: 'base/fs/preallocated.ts',
+        from: "if (!claim(path, ' '.repeat(sizeBytes), 'none')) throw systemError('EEXIST', path);",
+        to: "const fd = openSync(path, 'wx', 0o600); writeAll(fd, Buffer.alloc(sizeBytes, ' ')); closeSync(fd);",
+      },
+    ],
+    by: { test: 'unit/base/fs/atomic-write.test.ts', name: /blanks are there all at once/ },
+  },
   // ---- the shim of a batch ----
   {
     what: 'the shim of a batch takes jobs with another directory or other variables',
@@ -2136,7 +2147,7 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'job/home/records.ts',
-        from: 'closeSync(createBlank(job.exit(attempt), 8));',
+        from: 'createBlank(job.exit(attempt), 8);',
         to: "require('node:fs').writeFileSync(job.exit(attempt), '0\\n0\\n    ');",
       },
     ],

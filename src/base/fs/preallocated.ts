@@ -15,20 +15,18 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { sleep, systemClock } from '../clock.ts';
-import { syncDir, writeAll } from './atomic-write.ts';
-import { closing, createExclusive } from './open-file.ts';
+import { systemError } from '../result.ts';
+import { claim, syncDir, writeAll } from './atomic-write.ts';
+import { closing } from './open-file.ts';
 
 const { O_RDONLY, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
-export function createBlank(path: string, sizeBytes: number): number {
-  const fd = createExclusive(path);
-  try {
-    writeAll(fd, Buffer.alloc(sizeBytes, ' '));
-  } catch (thrown) {
-    closeSync(fd);
-    throw thrown;
-  }
-  return fd;
+/**
+ * Creates the file with all its blanks at once; throws EEXIST if there is one. Two processes may prepare the
+ * same job: blanks that one of them writes later would wipe the end that the other one has recorded meanwhile.
+ */
+export function createBlank(path: string, sizeBytes: number): void {
+  if (!claim(path, ' '.repeat(sizeBytes), 'none')) throw systemError('EEXIST', path);
 }
 
 /** Whether a path is a regular file without a second name, so that writing in place changes no other file. */

@@ -2,7 +2,6 @@
  * The shim's record, the file `shim` of a job: one line for each of our helper processes of the job and one
  * for its main process. shim.sh and pty-leader.sh write it; this file makes room for it and reads it.
  */
-import { closeSync } from 'node:fs';
 import { createBlank } from '../../base/fs/preallocated.ts';
 import { readRecord } from '../../base/fs/read-record.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -17,7 +16,7 @@ const RECORD_BYTES = 4096;
  * it, or an adopter would call a running job lost. It is not fsynced: after a power cut none of these
  * processes lives.
  */
-export const prepareShim = (job: JobPaths): void => closeSync(createBlank(job.shim, RECORD_BYTES));
+export const prepareShim = (job: JobPaths): void => createBlank(job.shim, RECORD_BYTES);
 
 export interface ShimRecord {
   shim?: Identity;

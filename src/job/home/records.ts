@@ -3,7 +3,7 @@
  * only create files, by a claim. A damaged record is reported as unreadable, never dropped or believed.
  * Functions that write throw system errors; `attempt` makes failures of them.
  */
-import { closeSync, constants, existsSync, fsyncSync, lstatSync, statSync } from 'node:fs';
+import { constants, existsSync, fsyncSync, lstatSync, statSync } from 'node:fs';
 import { withChecksum } from '../../base/checksum.ts';
 import { claim, type Flush, touch, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { requireDirectory } from '../../base/fs/directories.ts';
@@ -75,7 +75,7 @@ export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
 const STATE_BYTES = 4096;
 
 /** Preallocates room for the last state, so that a full disk cannot lose the outcome of the job. */
-export const reserveEnd = (job: JobPaths): void => closeSync(createBlank(job.end, STATE_BYTES));
+export const reserveEnd = (job: JobPaths): void => createBlank(job.end, STATE_BYTES);
 
 /**
  * Publishes a state. The last one goes into the preallocated room, on a full disk without its copy of the
@@ -196,8 +196,7 @@ function isOlder(job: JobPaths, generation: number): boolean {
 // ---- exit status: written by the shim, valid only as a whole line ----------------------------------------
 
 /** Preallocates the exit status, so that a full disk cannot lose it. flushExit makes the room durable. */
-export const prepareExit = (job: JobPaths, attempt: number): void =>
-  closeSync(createBlank(job.exit(attempt), 8));
+export const prepareExit = (job: JobPaths, attempt: number): void => createBlank(job.exit(attempt), 8);
 
 /** Makes sure that the room is on the disk. */
 export const flushExit = (job: JobPaths, attempt: number): void =>

@@ -5,9 +5,9 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import * as fs from 'node:fs';
+import fsModule, * as fs from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import {
   attempt,
   claim,
@@ -43,7 +43,7 @@ folderTest(
         assert.equal(modeOf(`${path}.claim`), 0o600);
         fs.closeSync(createLog(`${path}.log`));
         assert.equal(modeOf(`${path}.log`), 0o600);
-        fs.closeSync(createBlank(`${path}.blank`, 8));
+        createBlank(`${path}.blank`, 8);
         assert.equal(modeOf(`${path}.blank`), 0o600);
       }
     } finally {
@@ -105,6 +105,25 @@ folderTest('a claim has one winner and keeps its text', (dir) => {
   assert.equal(fs.readFileSync(path, 'utf8'), 'first');
   assert.throws(() => claim(join(dir, 'none', 'owner.1'), 'x'), isErrno('ENOENT'));
   assert.deepEqual(fs.readdirSync(dir), ['owner.1']);
+});
+
+folderTest('blanks are there all at once, and never over a record', (dir) => {
+  const path = join(dir, 'end');
+  const write = mock.method(fsModule, 'writeSync', (...args: Parameters<typeof fs.writeSync>) => {
+    assert.ok(!fs.existsSync(path), 'a file whose blanks are not written yet');
+    return fs.writevSync(args[0], [args[1] as unknown as Uint8Array]);
+  });
+  try {
+    createBlank(path, 4096);
+  } finally {
+    write.mock.restore();
+  }
+  assert.equal(write.mock.callCount(), 1);
+  assert.equal(fs.readFileSync(path, 'utf8'), ' '.repeat(4096));
+  fs.writeFileSync(path, 'the end');
+  assert.throws(() => createBlank(path, 4096), isErrno('EEXIST'));
+  assert.equal(fs.readFileSync(path, 'utf8'), 'the end');
+  assert.deepEqual([fs.readdirSync(dir), fs.statSync(path).nlink], [['end'], 1]);
 });
 
 folderTest('a log is only ever added to', (dir) => {
