@@ -150,6 +150,8 @@ export type Failure =
   | { code: 'target-silent'; id: number; target: string; silentMs: number; why: string }
   /** Before its first word. `trouble`: a word of engine/targets/engine.ts; `said`: by ssh or the far side. */
   | { code: 'target-refused'; target: Target; trouble: string; said: string }
+  /** `cwd`: the directory that was asked for there, if the target has none. `why`: as the record of its end has it. */
+  | { code: 'not-started-there'; id: number; target: Target; cwd: string; why: string }
   /** `count`: processes of the job on a target that belong to another user there. */
   | { code: 'not-stopped-there'; id: number; target: Target; count: number }
   /** So many outlived KILL. */

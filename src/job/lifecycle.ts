@@ -158,9 +158,11 @@ const TABLE: Table = {
     started: stay,
     'start-failed': stay,
     // the first cause stays: a kill during a timeout is still a timeout. A harder kill only shortens the
-    // grace
-    'stop-requested': (status, { stop: { graceMs } }) =>
-      graceMs < status.stop.graceMs ? { ...status, stop: { ...status.stop, graceMs } } : status,
+    // grace, which is counted from the first request on
+    'stop-requested': (status, { stop: { graceMs: ownMs, at } }) => {
+      const graceMs = ownMs === 0 ? 0 : ownMs + Math.max(0, at - status.stop.at);
+      return graceMs < status.stop.graceMs ? { ...status, stop: { ...status.stop, graceMs } } : status;
+    },
     'limit-reached': stay,
     'pause-requested': stay,
     'resume-requested': stay,

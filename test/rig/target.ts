@@ -21,6 +21,7 @@ export class Box {
       '#!/bin/sh',
       `[ ! -e ${this.dir}/down ] || { echo "ssh: connect to host gpu1 port 22: Connection refused" >&2; exit 255; }`,
       `echo $$ >>${this.dir}/connections`,
+      `while [ -e ${this.dir}/hangs ]; do sleep 0.1; done`,
       `exec env -i HOME=${this.home} PATH=/usr/bin:/bin LOGNAME=far USER=far SHELL=/bin/sh ` +
         `sh -c 'cd && [ ! -e ${this.dir}/no-proc ] || sed -u "s|-r /proc/self/stat|-r /none|" | /bin/sh; ` +
         `[ -e ${this.dir}/no-proc ] || exec /bin/sh'`,
@@ -39,6 +40,14 @@ export class Box {
   }
   mend(): void {
     fs.rmSync(join(this.dir, 'down'));
+  }
+
+  /** From now on a login gives no answer, until `answer`. */
+  hang(): void {
+    fs.writeFileSync(join(this.dir, 'hangs'), '');
+  }
+  answer(): void {
+    fs.rmSync(join(this.dir, 'hangs'));
   }
 
   /** From now on it is a machine without /proc. */

@@ -6,7 +6,7 @@ import { listSchedules, type Schedule } from '../../job/automation/schedule.ts';
 import { addTemplate } from '../../job/automation/template-records.ts';
 import { callerZone } from '../../job/automation/timezone.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
-import { commandText, shellOf } from '../../job/view.ts';
+import { shellOf } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import {
@@ -134,11 +134,11 @@ export async function addSchedule(
   if (!served.ok) return served;
   const when = next === null ? null : timeText(next, zone.value);
   const { draft } = schedule;
-  output.note(scheduleAdded(when, (next ?? 0) - systemClock.now(), commandText(draft), draft.cwd, passed));
+  output.note(scheduleAdded(when, (next ?? 0) - systemClock.now(), { draft, environment: passed }));
   if (later.length > 0) output.note(laterTimesText(later.map((at) => timeText(at, zone.value, false))));
   noteLink(output, draft.cwd);
   for (const note of pipefailNotes(schedule.draft, !options['no-pipefail'])) output.note(note);
-  if (draft.target) output.note(keyWithoutPassphrase(draft.target));
+  if (draft.target) output.note(keyWithoutPassphrase(draft.target, 'schedule'));
   output.note(bootNote(context));
   return ok(SUCCESS);
 }

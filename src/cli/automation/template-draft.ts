@@ -73,8 +73,7 @@ const NOT_ASKED: Pick<
   'skip-bad': false,
 };
 
-function passedNames(list: string[]): Result<string[]> {
-  const names = namesOf(list);
+function passedNames(names: string[]): Result<string[]> {
   const wrong = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
   if (wrong !== undefined) return fail(badVariableName(wrong));
   return ok([...new Set([...ALWAYS, ...names])].filter((name) => !isOfSession(name)));
@@ -111,7 +110,8 @@ export function parseTemplate(
     if (!queue.ok) return queue;
   }
   if (words[0] === '-' && !separated) return fail(scriptOnStdin());
-  const names = passedNames(options['pass-env']);
+  const asked = namesOf(options['pass-env']);
+  const names = passedNames(asked);
   if (!names.ok) return names;
   const chosen = Object.fromEntries(
     names.value.flatMap((name) => (context.env[name] === undefined ? [] : [[name, context.env[name]]])),
@@ -136,11 +136,15 @@ export function parseTemplate(
   // its jobs run where the link leads when they start
   const { cwdLink } = resolved;
   const draft = cwdLink === null ? resolved : { ...moveDraft(resolved, cwdLink), cwdLink: null };
+  const { target } = draft;
+  // the environment of the call stays here; a variable that is named is meant for the job there
+  const there = target ? Object.keys(chosen).filter((name) => asked.includes(name)) : [];
   const env = [
+    ...there.map((name) => `${name}=${chosen[name]}`),
     // here, because a restart uses these, too; TZ of --pass-env is meant for the job alone
     ...(timezone === null || 'TZ' in chosen ? [] : [`TZ=${timezone}`]),
     ...draft.env,
-    ...(draft.target || draft.env.some((one) => one.startsWith('PWD=')) ? [] : [`PWD=${draft.cwd}`]),
+    ...(target || draft.env.some((one) => one.startsWith('PWD=')) ? [] : [`PWD=${draft.cwd}`]),
   ];
   const { environment, changedVariables } = jobEnvironment(chosen, { ...draft, env }, undefined, true);
   const template: JobTemplate = {
@@ -148,12 +152,12 @@ export function parseTemplate(
     name: options.name ?? nameFrom(words, isTaken),
     draft: { ...draft, env, changedVariables, placement: null },
     // an older scheduler would start its jobs on this machine
-    needs: draft.target ? ['target'] : [],
+    needs: target ? ['target'] : [],
     queue: options.queue,
     environment,
     ...thisAdded(),
     umask: process.umask(),
     createdAt: systemClock.now(),
   };
-  return ok({ template, passed: Object.keys(chosen) });
+  return ok({ template, passed: target ? there : Object.keys(chosen) });
 }

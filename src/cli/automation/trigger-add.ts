@@ -15,7 +15,6 @@ import {
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { admitNeeds, type Home } from '../../job/home/home.ts';
 import { isName } from '../../job/home/project.ts';
-import { commandText } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import {
@@ -30,6 +29,7 @@ import {
   secretLost,
   triggerAdded,
 } from '../messages/automation.ts';
+import { keyWithoutPassphrase } from '../messages/schedules.ts';
 import { notAName } from '../messages/usage.ts';
 import { printWarning } from '../messages/warnings.ts';
 import { objectText } from '../output/output.ts';
@@ -160,8 +160,9 @@ export async function addTrigger(
   if (context.output.json) return ok(SUCCESS);
   const { draft } = trigger;
   for (const note of [
-    ...triggerAdded(urlOf(trigger), commandText(draft), draft.cwd, made.value.passed, events),
+    ...triggerAdded(urlOf(trigger), { draft, environment: made.value.passed }, events),
     ...pipefailNotes(draft, !options['no-pipefail']),
+    ...(draft.target ? [keyWithoutPassphrase(draft.target, 'trigger')] : []),
     bootNote(context),
   ])
     context.output.note(note);

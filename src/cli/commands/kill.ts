@@ -84,7 +84,9 @@ async function killOne(
     });
   } else {
     output.line(killedText(done.value, systemClock.now()));
-    const { graceMs, signal } = stop;
+    // a later call may have shortened the grace
+    const isEndOfStop = before.kind === 'live' && after.kind === 'ended';
+    const { graceMs, signal } = (isEndOfStop && after.status.stop) || stop;
     const note = forcedNote(forced, graceMs, signal);
     if (note !== undefined) output.note(note);
     if (unseen && before.spec.target) output.note(unseenThereText(before.spec.target));

@@ -24,6 +24,7 @@ import { cannotCombine, needsOperands, needsOption } from '../messages/usage.ts'
 import { printWarnings, variableWarnings } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import {
+  acceptanceOf,
   isServer,
   isWatched,
   portsAreFree,
@@ -36,6 +37,7 @@ import {
 import { earlyEndWarnings } from '../run/early-end.ts';
 import { planRestarts, type Restarted, restartJobs } from '../run/restart-jobs.ts';
 import { pipefailNotes } from '../shell/pipes.ts';
+import type { Acceptance } from '../targets/await-accepted.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { isConditional } from '../wait/parse-conditions.ts';
 import { printPauses } from '../wait/pause-notes.ts';
@@ -101,6 +103,7 @@ function printRestarted(
   options: RestartInput['options'],
   { id, again, replaced }: Restarted,
   many: boolean,
+  there: Acceptance | null,
 ): void {
   const { view, environment, draft, earlier } = again;
   const { name } = draft;
@@ -117,10 +120,12 @@ function printRestarted(
       environment,
       shell: shellOf(draft),
       log,
+      ...(draft.target && { accepted: there?.accepted ?? null }),
     });
     return;
   }
   printId(output, id, options);
+  if (there?.next) output.next(...there.next);
   if (earlier.length > 0) output.note(standsForText(id, earlier, name));
   const how = view.kind === 'ended' ? howEnded(view.status.outcome) : null;
   if (!many) output.note(restartedText(id, view, how, environment === 'kept'));
@@ -185,11 +190,16 @@ export const restart = verb({
     const mayStart = (leaving?: JobId[]) => portsAreFree(home, conditions.value, leaving);
     const isFew = plan.length <= MOST_REPORTED;
     let until: Deadline | undefined;
-    const { done, failed } = await restartJobs(output, home, plan, mayStart, (restarted) => {
+    const report = async (restarted: Restarted): Promise<Result<void>> => {
+      const isAwaited = !waits && plan.length === 1 && restarted.again.draft.target !== null;
+      const there = isAwaited ? await acceptanceOf(context, home, restarted.id) : ok(null);
+      if (!there.ok) return there;
       // before the last id is printed: Ctrl-C after it says that the jobs go on
       if (waits && restarted.again === plan.at(-1)) until = new Deadline(deadline.value);
-      printRestarted(output, home, options, restarted, !isFew);
-    });
+      printRestarted(output, home, options, restarted, !isFew, there.value);
+      return ok(undefined);
+    };
+    const { done, failed } = await restartJobs(output, home, plan, mayStart, report);
     if (!isFew && !output.json) output.note(restartedManyText(done.length));
     const ids = done.map(({ id }) => id);
     if (!waits) {

@@ -14,6 +14,7 @@ import { needsOperands } from '../messages/usage.ts';
 import { enclosureWarnings, printWarnings, variableWarnings } from '../messages/warnings.ts';
 import { isNew } from '../output/hints.ts';
 import {
+  acceptanceOf,
   isServer,
   isWatched,
   portsAreFree,
@@ -147,16 +148,20 @@ export const run = verb({
     if (inputCopy !== undefined) removeQuietly(inputCopy);
     if (!started.ok) return started;
     const { id, reused, replaced } = started.value;
-    const { placement } = draft.value;
+    const { placement, target } = draft.value;
     if (placement) await attendAdded(home, id, placement.queue);
+    const there = target && !waits ? await acceptanceOf(context, home, id) : ok(null);
+    if (!there.ok) return there;
     const logPath = home.job(id).log;
     const { name } = options;
     const found = reused ? observe(home, id) : undefined;
     const shell = shellOf(found && 'spec' in found ? found.spec : draft.value);
     // before the id is printed: Ctrl-C after it says that the job goes on
     const until = waits ? new Deadline(deadline.value) : undefined;
-    if (output.json) output.object({ v: 1, id, name, reused, replaced, shell, log: { path: logPath } });
+    const object = { v: 1, id, name, reused, replaced, shell, log: { path: logPath } };
+    if (output.json) output.object(target ? { ...object, accepted: there.value?.accepted ?? null } : object);
     else printId(output, id, options);
+    if (there.value?.next && !output.json) output.next(...there.value.next);
     const { cwd, cwdLink } = draft.value;
     if (cwdLink !== null && !output.json && !reused) {
       output.note(linkedDirectoryText(cwd, cwdLink));

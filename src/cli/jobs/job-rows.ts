@@ -180,7 +180,7 @@ export function portsCell(ports: number[]): string {
 export const hasTarget = (views: JobView[]): boolean =>
   views.some((view) => 'spec' in view && view.spec.target !== null);
 
-function targetCell(view: JobView): string {
+export function targetCell(view: JobView): string {
   const target = 'spec' in view ? view.spec.target : null;
   return target ? targetLabel(target) : '-';
 }

@@ -4,12 +4,13 @@ import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { DayFields } from '../../job/automation/crontab.ts';
 import type { Rejection } from '../../job/automation/rejections.ts';
 import type { Schedule } from '../../job/automation/schedule.ts';
-import type { TemplateEvent } from '../../job/automation/template-records.ts';
+import type { JobTemplate, TemplateEvent } from '../../job/automation/template-records.ts';
 import type { Address } from '../../job/automation/trigger.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { JobId } from '../../job/spec.ts';
-import { quoteWord } from '../../job/view.ts';
+import { commandText, quoteWord } from '../../job/view.ts';
 import { scheduleFailures } from './schedules.ts';
+import { targetLabel } from './targets.ts';
 import { errnoText, type FailureTexts, type UsageFailure, usageError } from './usage.ts';
 
 type Kind = 'schedule' | 'trigger';
@@ -131,21 +132,25 @@ export const badHost = (name: string) =>
 // ---- what a verb has done -----------------------------------------------------------------------------
 
 /** `when`: the next time, with its zone; null: there is none. */
-export const scheduleAdded = (
-  when: string | null,
-  inMs: number,
-  command: string,
-  cwd: string,
-  variables: string[],
-) => {
+export const scheduleAdded = (when: string | null, inMs: number, { draft, environment }: Started) => {
   const next = when === null ? '' : `next: ${when} (in ${renderDuration(inMs)}); `;
-  return next + startsText(command, cwd, variables);
+  return next + startsText({ draft, environment });
 };
 /** The times after the next one. */
 export const laterTimesText = (times: string[]) => `then: ${times.join(', ')}`;
 
-const startsText = (command: string, cwd: string, variables: string[]) =>
-  `runs ${safe(command)} in ${safe(cwd)}, with ${variables.join(' ')}`;
+interface Started {
+  draft: JobTemplate['draft'];
+  /** The names of the variables that its jobs get from this call. */
+  environment: string[];
+}
+
+function startsText({ draft, environment }: Started): string {
+  const { target, cwd } = draft;
+  const where = target ? ` on ${targetLabel(target)}` : '';
+  const passed = environment.length > 0 ? `, with ${environment.join(' ')}` : '';
+  return `runs ${safe(commandText(draft))}${where} in ${safe(target?.cwd ?? cwd)}${passed}`;
+}
 
 const eventHeader = ([event]: string[]) =>
   event === undefined ? '' : `-H ${quoteWord(`X-GitHub-Event: ${event}`)} `;
@@ -171,18 +176,12 @@ export const ESCAPED_PERCENT =
   'only crontab needs a backslash before %; here the command gets it: write % alone';
 
 /** How a new trigger is used; its URL and its secret stand on stdout. */
-export const triggerAdded = (
-  url: string,
-  command: string,
-  cwd: string,
-  variables: string[],
-  events: string[],
-): string[] => [
+export const triggerAdded = (url: string, started: Started, events: string[]): string[] => [
   '(the second line is the secret: it is shown this once)',
   `try it: curl -H 'Authorization: Bearer SECRET' ${eventHeader(events)}-d '{}' ${quoteWord(url)}`,
   'GitHub: that URL through a tunnel (needs --host NAME), the secret as Secret (GitLab: Secret token), ' +
     'content type application/json',
-  startsText(command, cwd, variables),
+  startsText(started),
 ];
 export const SECRET_ROTATED =
   '(the second line is the new secret: it is shown this once; the old secret is refused from now on)';

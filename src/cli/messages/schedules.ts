@@ -81,7 +81,8 @@ export function everyWithoutUnit(expression: string): UsageFailure {
   );
 }
 
-/** Of a schedule whose jobs run on a target. */
-export const keyWithoutPassphrase = ({ name, host }: Target) =>
-  `(on ${safe(name)}: at its times you may not be logged in, and your agent is not there then; ` +
+/** Of a schedule or trigger whose jobs run on a target. */
+export const keyWithoutPassphrase = ({ name, host }: Target, kind: 'schedule' | 'trigger') =>
+  `(on ${safe(name)}: ${kind === 'schedule' ? 'at its times' : 'when it is called'} you may not be logged in, ` +
+  `and your agent is not there then; ` +
   `ssh ${safe(host)} needs a key without a passphrase)`;

@@ -10,7 +10,7 @@ import {
 } from '../../engine/targets/engine.ts';
 import type { Spec } from '../../job/spec.ts';
 import { type Target, targetWordOf } from '../../job/target.ts';
-import { type FarContact, quoteWord } from '../../job/view.ts';
+import { type FarContact, type LiveView, quoteWord } from '../../job/view.ts';
 import { type FailureTexts, type MessageAndHint, typed, usageError } from './usage.ts';
 
 export interface ShownTarget {
@@ -144,6 +144,17 @@ export function contactCell(target: Pick<Target, 'name'>, far: FarContact | unde
   return `(silent ${renderDuration(systemClock.now() - far!.silence!.since)})`;
 }
 
+/** After `run`: the target has neither taken nor refused the job, and the call does not wait any longer. */
+export function notAnsweredText({ id, spec, far }: LiveView, isInterrupted: boolean): [string, string] {
+  const label = targetLabel(spec.target!);
+  const what = far?.isServed === false ? `the service of ${label} does not run` : `${label} has not answered`;
+  const then = isInterrupted ? `job ${id} goes on` : `it is not known whether job ${id} starts`;
+  return [
+    `${what} yet: ${then}.`,
+    isInterrupted ? `bgjob wait ${id} · bgjob kill ${id}` : `bgjob wait ${id}`,
+  ];
+}
+
 /** As the service records why its target does not answer. */
 function silenceText(target: ShownTarget, why: string): MessageAndHint {
   const [, trouble = '', said = ''] = /^([a-z-]+)(?:: (.*))?$/s.exec(why) ?? [];
@@ -180,7 +191,10 @@ const NOT_STARTED = /^.+? did not start it \[([a-z-]+)\](?:: (.*))?$/s;
 const isTrouble = (word: string): word is Trouble => TROUBLES.some((one) => one === word);
 
 /** Why a target did not run a job, and what to type; undefined: the record says something else. */
-export function failedThereText({ target, cwd }: Spec, why: string): MessageAndHint | undefined {
+export function failedThereText(
+  { target, cwd }: Pick<Spec, 'target' | 'cwd'>,
+  why: string,
+): MessageAndHint | undefined {
   if (target === null) return undefined;
   const [, trouble = '', said = ''] = NOT_REACHED.exec(why) ?? [];
   if (isTrouble(trouble)) return targetTroubleText(target, { trouble, said });
@@ -201,8 +215,12 @@ export const unseenThereText = (target: ShownTarget) =>
   `and lost its parent is not found there. Look: ${sshLine(target)} ps -ax)`;
 
 export const targetFailures: FailureTexts<
-  'target-refused' | 'target-silent' | 'not-stopped-there' | 'left-there'
+  'target-refused' | 'target-silent' | 'not-started-there' | 'not-stopped-there' | 'left-there'
 > = {
+  'not-started-there': ({ id, target, cwd, why }) => {
+    const [what, hint] = failedThereText({ target, cwd }, why) ?? [safe(why), undefined];
+    return [`job ${id} did not start: ${what}`, hint];
+  },
   'left-there': ({ id, target, count }) => [
     `job ${id} is not gone: after KILL ${plural(count, 'process', 'processes')} of it on ` +
       `${safe(target.name)} ${count === 1 ? 'is' : 'are'} still alive`,

@@ -97,6 +97,17 @@ export async function portsAreFree(
 export const printId = (output: Output, id: JobId, { follow }: Watch): void =>
   (follow ? output.sideOutput() : output).line(String(id));
 
+/** Of a job on a target that was just started; for the other ones nothing is loaded. */
+export function acceptanceOf(
+  context: Context,
+  home: Home,
+  id: JobId,
+): ReturnType<typeof import('../targets/await-accepted.ts')['awaitAccepted']> {
+  const { awaitAccepted } =
+    require('../targets/await-accepted.ts') as typeof import('../targets/await-accepted.ts');
+  return awaitAccepted(context, home, id);
+}
+
 /** Copies the output until the job ends or the reader is gone; a log of stderr goes to stderr. */
 async function followOutput(output: Output, home: Home, id: JobId, deadline: Deadline): Promise<void> {
   const view = observe(home, id);

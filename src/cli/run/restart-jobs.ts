@@ -89,13 +89,13 @@ function inOrder(plan: Again[]): Again[] {
   return [...ordered];
 }
 
-/** Restarts them, and calls `report` for each. After a failure `left` names those that were not restarted. */
+/** Restarts them, and calls `report` for each; its failure ends the call. After a failure `left` names those that were not restarted. */
 export async function restartJobs(
   output: Output,
   home: Home,
   plan: Again[],
   mayStart: StartCheck,
-  report: (restarted: Restarted) => void,
+  report: (restarted: Restarted) => Promise<Result<void>>,
 ): Promise<{ done: Restarted[]; failed: { failure: Result<never>; left: JobId[] } | null }> {
   const done: Restarted[] = [];
   const renewed = new Map<JobId, JobId>();
@@ -119,7 +119,10 @@ export async function restartJobs(
     done.push(restarted);
     // of a single job: the queue moves on before the id is printed
     if (placement && plan.length === 1) await attendAdded(home, id, placement.queue);
-    report(restarted);
+    const reported = await report(restarted);
+    if (reported.ok) continue;
+    failed = { failure: reported, left: [] };
+    break;
   }
   if (plan.length > 1) {
     for (const queue of queues) await attendQueue(home, queue);

@@ -7,8 +7,10 @@ import { NO_JOB_MATCHES, NO_JOBS_HERE } from '../messages/lists.ts';
 import { cut, fitColumns, GAP, pad, widthOf } from '../output/columns.ts';
 import type { JobListing, WatchRow } from './model.ts';
 
-const HEADS = ['ID', 'JOB', 'STATE', 'AGE', 'IDLE', 'PORTS', 'LAST LINE'];
-const [JOB, STATE, PORTS] = [1, 2, 5];
+const HEADS = ['ID', 'JOB', 'STATE', 'AGE', 'IDLE', 'TARGET', 'PORTS', 'LAST LINE'];
+const [JOB, STATE] = [1, 2];
+/** Shown only where a row has something there. */
+const RARE = ['TARGET', 'PORTS'];
 /** Left out in this order where there is little room. */
 const SPARE = ['AGE', 'IDLE', 'PORTS'];
 /** A job without a name shows the beginning of its command, up to this part of the window. */
@@ -83,6 +85,7 @@ function tableLines(state: BoardState, size: { columns: number; rows: number }, 
     row.state,
     row.age,
     row.idle,
+    row.target,
     state.ports(row),
     state.lastLine(row),
   ]);
@@ -92,7 +95,7 @@ function tableLines(state: BoardState, size: { columns: number; rows: number }, 
     cells,
     size.columns - marks,
     SPARE,
-    cells.every((texts) => texts[PORTS] === '-') ? ['PORTS'] : [],
+    RARE.filter((head) => cells.every((texts) => texts[HEADS.indexOf(head)] === '-')),
   );
   const { shown: columns, widths } = fit;
   const line = (texts: string[], style: (text: string, column: number) => string) =>

@@ -17,7 +17,7 @@ import type { Verb } from '../command/command.ts';
 import { Context } from '../command/context.ts';
 import { parseWords } from '../command/split-argv.ts';
 import { type Choice, pickJobs } from '../jobs/job-filter.ts';
-import { cellsOf, type ProcessFacts, portsCell, readProcessFacts } from '../jobs/job-rows.ts';
+import { cellsOf, type ProcessFacts, portsCell, readProcessFacts, targetCell } from '../jobs/job-rows.ts';
 import { isOld } from '../jobs/ls-page.ts';
 import { countStates } from '../jobs/summary.ts';
 import { messageOf } from '../messages/failures.ts';
@@ -42,6 +42,8 @@ export interface WatchRow {
   isOld: boolean;
   isLive: boolean;
   isPaused: boolean;
+  /** `-`: this machine. */
+  target: string;
   /** stderr has a log of its own. */
   isSplit: boolean;
 }
@@ -233,6 +235,7 @@ export class WatchModel {
       isOld: isOld(view, now),
       isLive: view.kind === 'live',
       isPaused: stateWord(view) === 'paused',
+      target: targetCell(view),
       isSplit: spec?.split === true,
     };
   }

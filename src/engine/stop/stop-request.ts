@@ -150,16 +150,16 @@ export interface Killed {
  * the job must be stopped anyway.
  */
 export function askOwner(job: JobPaths, id: JobId, stop: Stop): 'new' | 'earlier' | 'failed' {
-  let isNew: boolean;
+  let asked: ReturnType<typeof requestStop>;
   try {
-    isNew = requestStop(job, stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
+    asked = requestStop(job, stop.signal === 'SIGKILL' ? 'kill' : 'term', stop);
   } catch (thrown) {
     ignoreSystemError(thrown);
     return 'failed';
   }
   // also a stopped owner: it would stop its job too late
   nudge(job, id, true);
-  return isNew ? 'new' : 'earlier';
+  return asked === 'new' ? 'new' : 'earlier';
 }
 
 /**

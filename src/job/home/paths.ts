@@ -101,9 +101,9 @@ export class JobPaths extends pathsIn('dir', {
   leftSignal(number: number): string {
     return `${this.dir}/first.left.${number}`;
   }
-  /** A request to stop: a claim, never replaced. */
-  stop(hardness: 'term' | 'kill'): string {
-    return `${this.dir}/stop.${hardness}`;
+  /** A request to stop: a claim, never replaced. From the second on each has a shorter grace. */
+  stop(hardness: 'term' | 'kill', number = 1): string {
+    return `${this.dir}/stop.${hardness}${number === 1 ? '' : `.${number}`}`;
   }
   /** The answer of the `kill` that a request names as its sweeper: no process is left. */
   get swept(): string {

@@ -222,24 +222,48 @@ export function isExitDamaged(job: JobPaths, attempt: number): boolean {
 
 // ---- requests to stop ------------------------------------------------------------------------------------
 
-/** False if there is a request of this hardness: the first one counts. */
-export const requestStop = (job: JobPaths, hardness: 'term' | 'kill', stop: Stop): boolean =>
-  claim(job.stop(hardness), withChecksum(stop));
+/**
+ * `earlier`: there is a request that is as hard, and the first one counts. `shorter`: it differs from earlier
+ * ones by a shorter grace. Then its maker stops no process itself.
+ */
+export function requestStop(
+  job: JobPaths,
+  hardness: 'term' | 'kill',
+  stop: Stop,
+): 'new' | 'shorter' | 'earlier' {
+  if (claim(job.stop(hardness), withChecksum(stop))) return 'new';
+  if (hardness === 'kill') return 'earlier';
+  const { sweeper: _, ...shorter } = stop;
+  for (let number = 2; ; number++) {
+    if (readStops(job).some(({ graceMs }) => graceMs <= stop.graceMs)) return 'earlier';
+    if (claim(job.stop(hardness, number), withChecksum(shorter))) return 'shorter';
+  }
+}
 
 /** The requests to stop, the softer first. An unreadable request counts as one with default values. */
 export function readStops(job: JobPaths): Stop[] {
-  return (['term', 'kill'] as const).flatMap((hardness) => {
-    const stop = readChecked(job.stop(hardness), `stop.${hardness}`, stopSchema);
-    if (stop.kind === 'absent') return [];
-    const stat = lstatSync(job.stop(hardness), { throwIfNoEntry: false });
-    // with no descriptor left every open fails, also of a file that does not exist
-    if (!stat) return [];
-    // by the clock of the file system, as the end is, whatever the clock of the requesting process says
-    const at = Math.round(stat.mtimeMs);
-    if (stop.kind === 'read') return [{ ...stop.value, at }];
-    const signal = hardness === 'kill' ? 'SIGKILL' : 'SIGTERM';
-    return [{ by: 'an unreadable request', cause: 'kill' as const, signal, graceMs: 5000, at }];
-  });
+  const stops: Stop[] = [];
+  for (let number = 1; ; number++) {
+    const stop = readStop(job, 'term', number);
+    if (!stop) break;
+    stops.push(stop);
+  }
+  const hardest = readStop(job, 'kill', 1);
+  return hardest ? [...stops, hardest] : stops;
+}
+
+function readStop(job: JobPaths, hardness: 'term' | 'kill', number: number): Stop | undefined {
+  const path = job.stop(hardness, number);
+  const stop = readChecked(path, `stop.${hardness}`, stopSchema);
+  if (stop.kind === 'absent') return undefined;
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  // with no descriptor left every open fails, also of a file that does not exist
+  if (!stat) return undefined;
+  // by the clock of the file system, as the end is, whatever the clock of the requesting process says
+  const at = Math.round(stat.mtimeMs);
+  if (stop.kind === 'read') return { ...stop.value, at };
+  const signal = hardness === 'kill' ? 'SIGKILL' : 'SIGTERM';
+  return { by: 'an unreadable request', cause: 'kill', signal, graceMs: 5000, at };
 }
 
 /** Tells the owner that no process of the job is left; without disk space the owner finds out by itself. */

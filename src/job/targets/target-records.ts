@@ -15,7 +15,8 @@ import type { Home } from '../home/home.ts';
 import { parseId } from '../home/ids.ts';
 import { projectKey } from '../home/job-index.ts';
 import { readValid } from '../home/records.ts';
-import type { JobId } from '../spec.ts';
+import { NO_QUEUE } from '../queue/queue-order.ts';
+import type { JobId, Spec } from '../spec.ts';
 import { type Target, targetSchema } from '../target.ts';
 
 /** In which namespaces, on which machine and in which boot the first job of the target was added. */
@@ -72,6 +73,17 @@ export function claimTarget(
   if (isFirst) syncDir(home.path);
   return claimed;
 }
+
+/**
+ * Whether a user who just started the job hears that its target is not reached. A job that waited for anything
+ * else waits for its target, too.
+ */
+export const isPlain = ({ placement, origin }: Pick<Spec, 'placement' | 'origin'>): boolean =>
+  origin === null &&
+  placement?.queue === NO_QUEUE &&
+  placement.batch === null &&
+  placement.notBefore === null &&
+  placement.after.length === 0;
 
 // ---- markers of jobs -------------------------------------------------------------------------------------
 

@@ -18,11 +18,10 @@ import type { JobPaths } from '../../job/home/paths.ts';
 import { type Owner, readState, readStops } from '../../job/home/records.ts';
 import { type Event, nextStatus } from '../../job/lifecycle.ts';
 import { readAttemptStart } from '../../job/log/attempt-start.ts';
-import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { Spec } from '../../job/spec.ts';
 import type { Attempt, Status, Stop, Unseen } from '../../job/state.ts';
 import type { Target } from '../../job/target.ts';
-import { markTargetDone } from '../../job/targets/target-records.ts';
+import { isPlain, markTargetDone } from '../../job/targets/target-records.ts';
 import { Publication } from '../../supervisor/publication.ts';
 import { dequeue, putBack, retryAt, writeHeading } from '../../supervisor/requeue.ts';
 import { headingBytes, LogCopy } from './log-copy.ts';
@@ -43,17 +42,6 @@ export type TargetSpec = QueuedSpec & { target: Target };
 
 export const isOnTarget = (spec: Spec, key: string): spec is TargetSpec =>
   spec.target?.key === key && spec.placement !== null;
-
-/**
- * Whether a user who just started the job hears that its target is not reached. A job that waited for anything
- * else waits for its target, too.
- */
-export const isPlain = ({ placement, origin }: TargetSpec): boolean =>
-  origin === null &&
-  placement.queue === NO_QUEUE &&
-  placement.batch === null &&
-  placement.notBefore === null &&
-  placement.after.length === 0;
 
 /** By more than this the two clocks differ only after a restart of this machine, milliseconds. */
 const JUMP_MS = 60_000;

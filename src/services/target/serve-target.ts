@@ -297,8 +297,10 @@ class TargetService {
   private async stop(job: RemoteJob): Promise<void> {
     const stop = job.wanted;
     if (!stop) return;
-    const { signal, graceMs } = stop;
-    const { signalled, unseen } = await this.engine.stop(job.uid, signal.slice(3), graceMs);
+    const { signal, graceMs, at } = stop;
+    // of a grace that was shortened only the rest is left: the first signal was sent before
+    const restMs = job.asked ? Math.max(0, graceMs - Math.max(0, systemClock.now() - at)) : graceMs;
+    const { signalled, unseen } = await this.engine.stop(job.uid, signal.slice(3), restMs);
     job.asked = { signal, graceMs };
     job.signalled(signalled, unseen);
   }

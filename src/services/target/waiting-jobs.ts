@@ -15,9 +15,14 @@ import { readConfig } from '../../job/home/config.ts';
 import { foundValue, isCopied, readSpec, readState } from '../../job/home/records.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
 import type { Target } from '../../job/target.ts';
-import { listTargetJobs, markTargetDone, unmarkTargetJob } from '../../job/targets/target-records.ts';
+import {
+  isPlain,
+  listTargetJobs,
+  markTargetDone,
+  unmarkTargetJob,
+} from '../../job/targets/target-records.ts';
 import { WakeFifo } from '../service.ts';
-import { isOnTarget, isPlain, type TargetSpec } from './remote-job.ts';
+import { isOnTarget, type TargetSpec } from './remote-job.ts';
 
 /** A process that cancels a job removes its marker; one that was killed does not, milliseconds. */
 const READ_AGAIN_MS = 30_000;

@@ -94,6 +94,24 @@ boxTest('kill ends the tree there; --timeout holds there', async (rig) => {
   );
 });
 
+boxTest('a second kill with a shorter grace shortens it there', async (rig) => {
+  const script = 'trap "" TERM; echo up; while :; do sleep 0.1; done';
+  const id = await rig.run(['--on', 'box', '--', 'sh', '-c', script]);
+  await until(
+    () => fs.existsSync(rig.file(id, 'out/log')) && rig.log(id),
+    (log) => log === 'up\n',
+    'its first line',
+  );
+  const first = rig.startBgjob(['kill', '--grace', '1h', String(id)]);
+  await rig.untilState(id, 'stopping');
+  const second = await rig.bgjob(['kill', '--grace', '0', String(id)]);
+  assert.equal(second.code, 0, second.stderr);
+  const { code, stderr } = await first.answer;
+  assert.deepEqual([code, stderr], [0, '']);
+  const { state, signal } = await rig.show(id);
+  assert.deepEqual([state, signal], ['killed', 'SIGKILL']);
+});
+
 boxTest('a target that is not reached fails the job, with what ssh says', async (rig, box) => {
   box.cut();
   const ran = await rig.bgjob(['run', '--on', 'box', '--wait', '--', 'true']);
@@ -225,27 +243,24 @@ boxTest('slots of a target hold over all queues', async (rig, box) => {
 });
 
 boxTest('a schedule runs its job there, and says that it needs a key', async (rig) => {
-  const added = await rig.bgjob([
-    'cron',
-    'add',
-    '@every 1s',
-    '-n',
-    'far',
-    '--on',
-    'box',
-    '--',
-    'sh',
-    '-c',
-    'exit 3',
-  ]);
+  const script = 'echo "$TZ $FIRST $SECOND"; exit 3';
+  const added = await rig.bgjob(
+    [
+      ...['cron', 'add', '@every 1s', '-n', 'far', '--on', 'box', '--tz', 'Asia/Tokyo'],
+      ...['--pass-env', 'FIRST,SECOND', '-e', 'SECOND=b', '--', 'sh', '-c', script],
+    ],
+    { env: { FIRST: 'a', SECOND: 'a' } },
+  );
   assert.equal(added.code, 0, added.stderr);
   assert.match(added.stderr, /key without a passphrase/);
+  assert.match(added.stderr, /runs sh -c .* on box in \/\S+, with FIRST SECOND$/m);
   const job = await until(
     async () => (await rig.json(['ls', '-a'])).find(({ origin }) => origin?.kind === 'schedule'),
     (found) => found?.state === 'exited',
     'a job of the schedule',
   );
   assert.deepEqual([job.exitCode, job.target.name], [3, 'box']);
+  assert.equal(rig.log(job.id), 'Asia/Tokyo a b\n');
   await rig.bgjob(['cron', 'rm', 'far']);
 });
 

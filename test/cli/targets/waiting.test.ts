@@ -135,6 +135,9 @@ boxTest('a job has no end here before its output is here', async (rig, box) => {
 
 boxTest('the payload of a trigger is the input of its job there', async (rig) => {
   const script = 'cat "$BGJOB_PAYLOAD"; echo " $BGJOB_TRIGGER"';
+  const added = await rig.bgjob(['trigger', 'add', 'note', '--on', 'box', '--', 'true']);
+  assert.match(added.stderr, /^\(on box: when it is called you may not be .* key without a passphrase\)$/m);
+  assert.match(added.stderr, /^runs true on box in \/\S+$/m);
   const { url, secret } = await addTrigger(rig, ['hook', '--on', 'box', '--', 'sh', '-c', script]);
   const { status, json } = await send(url, { headers: bearer(secret), body: '{"a":1}' });
   assert.equal(status, 202);

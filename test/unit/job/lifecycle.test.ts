@@ -149,6 +149,9 @@ test('a second request can only shorten the grace', () => {
     begun,
     'more time than was given first',
   );
+  const long = { ...kill, graceMs: 60_000 };
+  const hurried = walk(RUNNING, asked(long), asked({ ...kill, graceMs: 2000, at: kill.at + 30_000 }));
+  assert.deepEqual(hurried, stopping({ ...long, graceMs: 32_000 }, [], null), 'from its request on');
   const late = walk(RUNNING, { type: 'limit-reached', stop: limit }, asked(harder));
   assert.deepEqual(late, stopping({ ...limit, graceMs: 0 }, [], null), 'the first cause stands');
 });

@@ -294,8 +294,8 @@ folderTest('a job that is removed while its exit status is read has none', (dir,
 folderTest('a request to stop stands; an unreadable one is still a request', (dir) => {
   const job = new JobPaths(dir);
   assert.deepEqual(readStops(job), []);
-  assert.equal(requestStop(job, 'term', STOP), true);
-  assert.equal(requestStop(job, 'term', { ...STOP, by: 'another' }), false);
+  assert.equal(requestStop(job, 'term', STOP), 'new');
+  assert.equal(requestStop(job, 'term', { ...STOP, by: 'another' }), 'earlier');
   // when it came is told by the file: the clock of whoever asked may be wrong
   const stamped = (stop: Stop, hardness: 'term' | 'kill'): Stop => ({
     ...stop,
@@ -303,7 +303,7 @@ folderTest('a request to stop stands; an unreadable one is still a request', (di
   });
   assert.deepEqual(readStops(job), [stamped(STOP, 'term')]);
   const harder: Stop = { ...STOP, signal: 'SIGKILL', graceMs: 0 };
-  assert.equal(requestStop(job, 'kill', harder), true);
+  assert.equal(requestStop(job, 'kill', harder), 'new');
   assert.deepEqual(readStops(job), [stamped(STOP, 'term'), stamped(harder, 'kill')]);
   for (const [hardness, signal] of [
     ['term', 'SIGTERM'],
@@ -316,6 +316,20 @@ folderTest('a request to stop stands; an unreadable one is still a request', (di
       { by: 'an unreadable request', cause: 'kill', signal, graceMs: 5000, at: 0 },
     );
   }
+});
+
+folderTest('of two requests to stop the one with the shorter grace is kept, too', (dir) => {
+  const job = new JobPaths(dir);
+  const graces = () => readStops(job).map(({ graceMs, signal }) => `${signal} ${graceMs}`);
+  const ask = (graceMs: number) => requestStop(job, 'term', { ...STOP, graceMs });
+  assert.deepEqual([3000, 5000, 3000, 2000, 2000, 0].map(ask), [
+    'new',
+    ...['earlier', 'earlier', 'shorter', 'earlier', 'shorter'],
+  ]);
+  assert.deepEqual(graces(), ['SIGTERM 3000', 'SIGTERM 2000', 'SIGTERM 0']);
+  const hardest: Stop = { ...STOP, signal: 'SIGKILL', graceMs: 0 };
+  assert.deepEqual([requestStop(job, 'kill', hardest), ask(1)], ['new', 'earlier']);
+  assert.deepEqual(graces(), ['SIGTERM 3000', 'SIGTERM 2000', 'SIGTERM 0', 'SIGKILL 0']);
 });
 
 folderTest('the end is told to somebody once, and a job that is gone is no reason to fail', (dir) => {
