@@ -37,7 +37,7 @@ import {
 import { earlyEndWarnings } from '../run/early-end.ts';
 import { planRestarts, type Restarted, restartJobs } from '../run/restart-jobs.ts';
 import { pipefailNotes } from '../shell/pipes.ts';
-import type { Acceptance } from '../targets/await-accepted.ts';
+import type { Acceptance } from '../run/await-accepted.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { isConditional } from '../wait/parse-conditions.ts';
 import { printPauses } from '../wait/pause-notes.ts';

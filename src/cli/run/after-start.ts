@@ -102,9 +102,9 @@ export function acceptanceOf(
   context: Context,
   home: Home,
   id: JobId,
-): ReturnType<typeof import('../targets/await-accepted.ts')['awaitAccepted']> {
+): ReturnType<typeof import('./await-accepted.ts')['awaitAccepted']> {
   const { awaitAccepted } =
-    require('../targets/await-accepted.ts') as typeof import('../targets/await-accepted.ts');
+    require('./await-accepted.ts') as typeof import('./await-accepted.ts');
   return awaitAccepted(context, home, id);
 }
 

@@ -25,14 +25,23 @@ import { discard, emptyTrash } from '../../job/home/trash.ts';
 import { pruneAnsweredRounds } from '../../job/rounds/answered.ts';
 import type { JobId } from '../../job/spec.ts';
 import { exitCodeOf } from '../../job/state.ts';
-import { listTargetDone, listTargetKeys, markTargetJob } from '../../job/targets/target-records.ts';
+import {
+  listTargetDone,
+  listTargetKeys,
+  markTargetJob,
+  readTarget,
+  removeTarget,
+  TARGET_LOCK,
+} from '../../job/targets/target-records.ts';
 import type { EndedView, LiveView } from '../../job/view.ts';
 import { isHookDue } from '../hooks/exit-hook.ts';
+import { isTargetHere, thisTargetAdded } from '../launch/confinement.ts';
 import { forgetEnvironment } from '../launch/stored-environment.ts';
 import { attendTarget } from '../launch/target-service.ts';
 import { countLeftovers, markedProcesses, processesOf, suspectJobs } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { isLocked, thisHost } from '../os/process-identity.ts';
+import { claimInstance } from '../os/process-lock.ts';
 import { awaitedJobs, repairQueues } from '../queue/repair-queues.ts';
 import { recordRemoved } from './note-removed.ts';
 
@@ -139,14 +148,31 @@ function repairIndex(home: Home, ended: EndedView[], gone: Set<JobId>): void {
 /** A power cut may have taken the marker by which the service of a target finds its job. */
 function markAgain(home: Home, { id, spec: { target } }: LiveView): void {
   if (target && !existsSync(`${home.target(target.key).live}/${id}`))
-    attemptQuietly(() => markTargetJob(home, target, id));
+    attemptQuietly(() => markTargetJob(home, target, id, thisTargetAdded));
 }
 
-/** Files of ended jobs that a target has still: it did not answer when they were to be removed. */
-async function cleanTargets(home: Home): Promise<void> {
+/**
+ * Has the files removed that a target still has of ended jobs: it did not answer when they were to be removed.
+ * Removes the folder of a target of which this home has no job any more.
+ */
+async function cleanTargets(home: Home, isUsed: (key: string) => boolean): Promise<void> {
   if (!existsSync(home.targets)) return;
-  for (const key of listTargetKeys(home))
+  for (const key of listTargetKeys(home)) {
+    const record = readTarget(home, key);
     if (listTargetDone(home, key).length > 0) await attendTarget(home, key);
+    // services of other namespaces cannot be seen from here
+    else if (record && isTargetHere(record.added) && !isUsed(key)) forgetTarget(home, key);
+  }
+}
+
+/** While its service runs the folder stays. One that starts meanwhile finds no folder, and ends. */
+function forgetTarget(home: Home, key: string): void {
+  attemptQuietly(() => {
+    const claim = claimInstance(home.target(key).dir, TARGET_LOCK);
+    if (claim === undefined) return;
+    if (removeTarget(home, key)) emptyTrash(home);
+    else removeQuietly(claim);
+  });
 }
 
 /**
@@ -165,9 +191,12 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
   const ended: EndedView[] = [];
   const titles = new Map<JobId, JobName>();
   const queued = new Set<JobId>();
+  const targets = new Map<JobId, string>();
   let live = 0;
   for (const id of ids) {
     const view = observe(home, id);
+    const target = view && 'spec' in view ? view.spec.target : null;
+    if (target) targets.set(id, target.key);
     const title = view && 'spec' in view ? jobNameOf(view.spec) : undefined;
     if (title) titles.set(id, title);
     if (view?.kind === 'live' && view.status.phase === 'queued') queued.add(id);
@@ -198,7 +227,9 @@ export async function collect(home: Home, rules: RetentionRules, dryRun: boolean
     for (const id of removed) titles.delete(id);
     forgetNames(home, [...titles.values()]);
     pruneAnsweredRounds(home, ids.find((id) => !removed.has(id)) ?? 0);
-    await cleanTargets(home);
+    for (const id of removed) targets.delete(id);
+    const used = new Set(targets.values());
+    await cleanTargets(home, (key) => used.has(key));
   }
   const freed = candidates.filter(({ id }) => removed.has(id));
   const freedBytes = freed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);

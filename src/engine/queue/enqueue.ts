@@ -102,7 +102,7 @@ async function addToQueue(home: Home, id: JobId, draft: QueuedDraft): Promise<Re
     writeAtomic(job.env, listWithChecksum(environmentOf(draft, job)));
     syncDir(home.jobs);
     const named = title ? await takeName(home, title, id) : ok(undefined);
-    if (named.ok && draft.target) markTargetJob(home, draft.target, id);
+    if (named.ok && draft.target) markTargetJob(home, draft.target, id, thisTargetAdded);
     if (named.ok) addEntry(home.queue(draft.placement.queue), entryName(id, draft.project, draft.placement));
     return named;
   } finally {
@@ -151,7 +151,7 @@ export async function enqueueBatch(
     // whole or not at all: a process killed here leaves a directory that is no job, not an unreadable one
     createFile(`${spec}.tmp`, withChecksum(specOf(job, id, own)), 'none');
     renameSync(`${spec}.tmp`, spec);
-    if (own.target) markTargetJob(home, own.target, id);
+    if (own.target) markTargetJob(home, own.target, id, thisTargetAdded);
     names.push(entryName(id, draft.project, own.placement));
     addHiddenEntry(hidden, names, names.length - 1);
   };

@@ -5,16 +5,18 @@
  * settings in the same namespaces, in which one service has all its jobs. Functions that write throw system
  * errors.
  */
+import { rmdirSync } from 'node:fs';
 import { withChecksum } from '../../base/checksum.ts';
 import { removeQuietly, syncDir, touch, writeHint, writeShared } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory, makeDirectory, makeOwnDirectory } from '../../base/fs/directories.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
-import { attemptQuietly } from '../../base/result.ts';
+import { attemptQuietly, errnoOf, succeeds } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
 import type { Home } from '../home/home.ts';
 import { parseId } from '../home/ids.ts';
 import { projectKey } from '../home/job-index.ts';
 import { readValid } from '../home/records.ts';
+import { discard } from '../home/trash.ts';
 import { NO_QUEUE } from '../queue/queue-order.ts';
 import type { JobId, Spec } from '../spec.ts';
 import { type Target, targetSchema } from '../target.ts';
@@ -35,6 +37,9 @@ export type TargetRecord = is.SchemaType<typeof recordSchema>;
 const silentSchema = is.object({ v: is.version(1), since: is.time, why: is.text });
 /** Since when a target has not answered, and why. */
 export type Silence = is.SchemaType<typeof silentSchema>;
+
+/** Of its service, in its folder. */
+export const TARGET_LOCK = 'service';
 
 const isTargetKey = (name: string): boolean => /^[0-9a-z]{1,32}$/.test(name);
 
@@ -63,15 +68,41 @@ export function claimTarget(
     if (record && settingsOf(record.target) === settings && isHere(record.added)) return { ...target, key };
   }
   const key = projectKey([settings, added.world, added.bootId].join('\n'));
-  const isFirst = makeOwnDirectory(home.targets);
-  const paths = home.target(key);
-  for (const dir of [paths.dir, paths.live, paths.done]) makeDirectory(dir);
   const claimed = { ...target, key };
+  makeTarget(home, claimed, added);
+  return claimed;
+}
+
+function makeTarget(home: Home, target: Target, added: TargetAdded): void {
+  const isFirst = makeOwnDirectory(home.targets);
+  const paths = home.target(target.key);
+  for (const dir of [paths.dir, paths.live, paths.done]) makeDirectory(dir);
   // several first jobs at once
-  writeShared(paths.record, withChecksum({ v: 1, target: claimed, added }));
+  writeShared(paths.record, withChecksum({ v: 1, target, added }));
   syncDir(home.targets);
   if (isFirst) syncDir(home.path);
-  return claimed;
+}
+
+/**
+ * Removes the folder of a target that no job uses, as long as no job is marked: `live` is removed first, and only
+ * if it is empty. A process that marks a job then finds no `live`, and makes the folder again. The caller has the
+ * lock of its service, which goes with the folder.
+ */
+export function removeTarget(home: Home, key: string): boolean {
+  const { dir, live } = home.target(key);
+  const record = readTarget(home, key);
+  if (!record || listTargetDone(home, key).length > 0 || !succeeds(() => rmdirSync(live))) return false;
+  const trash = `target.${key}`;
+  if (!discard(home, dir, trash)) {
+    attemptQuietly(() => makeDirectory(live));
+    return false;
+  }
+  // a process made `live` again between the two, and marked its job there
+  for (const name of namesIn(`${home.trash}/${trash}.${process.pid}/live`)) {
+    const id = parseId(name);
+    if (id !== undefined) markTargetJob(home, record.target, id, () => record.added);
+  }
+  return true;
 }
 
 /**
@@ -87,9 +118,17 @@ export const isPlain = ({ placement, origin }: Pick<Spec, 'placement' | 'origin'
 
 // ---- markers of jobs -------------------------------------------------------------------------------------
 
-/** Before the job can be seen by its service. */
-export const markTargetJob = (home: Home, { key }: Target, id: JobId): void =>
-  touch(`${home.target(key).live}/${id}`);
+/** Before the job can be seen by its service. `added`: for a folder that gc has just removed. */
+export function markTargetJob(home: Home, target: Target, id: JobId, added: () => TargetAdded): void {
+  const marker = `${home.target(target.key).live}/${id}`;
+  try {
+    touch(marker);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOENT') throw thrown;
+    makeTarget(home, target, added());
+    touch(marker);
+  }
+}
 export const unmarkTargetJob = (home: Home, key: string, id: JobId): void =>
   removeQuietly(`${home.target(key).live}/${id}`);
 

@@ -5,7 +5,7 @@
  * records say. It ends when no job of its target waits or runs.
  */
 import { setMaxListeners } from 'node:events';
-import { closeSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { describeThrown, errnoOf, ignoreSystemError } from '../../base/result.ts';
@@ -28,6 +28,7 @@ import {
   listTargetDone,
   listTargetJobs,
   readTarget,
+  TARGET_LOCK,
   writeSilence,
 } from '../../job/targets/target-records.ts';
 import { isWanted, RESTART, startSuccessor, WakeFifo, waitForClaim } from '../service.ts';
@@ -368,15 +369,26 @@ class TargetService {
   }
 }
 
+/** Undefined: the service is not needed any more, perhaps because gc has removed the folder meanwhile. */
+async function claimFolder(home: Home, key: string): Promise<string | undefined> {
+  try {
+    return await waitForClaim(home, home.target(key).dir, TARGET_LOCK);
+  } catch (thrown) {
+    if (existsSync(home.target(key).dir)) throw thrown;
+    return undefined;
+  }
+}
+
 /** Until no job of the target waits or runs. Returns the exit code. */
 export async function serveTarget(opened: Home, key: string): Promise<number> {
   const record = readTarget(opened, key);
-  if (!record) return EXIT.bgjob;
+  // gc has removed the folder: no job needs the service
+  if (!record) return existsSync(opened.target(key).dir) ? EXIT.bgjob : EXIT.ok;
   process.title = 'bgjob[target]';
   // one listener per awaited job
   setMaxListeners(0);
   const home = new AnchoredHome(opened);
-  const claim = await waitForClaim(home, home.target(key).dir, 'service');
+  const claim = await claimFolder(home, key);
   if (claim === undefined) return EXIT.ok;
   logLine(`serves ${record.target.name}`);
   try {

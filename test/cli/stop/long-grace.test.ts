@@ -44,7 +44,7 @@ rigTest('a second kill with a shorter grace shortens it, and a longer one does n
   );
   const third = await rig.bgjob(['kill', '--grace', '0', String(id)]);
   assert.equal(third.code, 0, third.stderr);
-  assert.match(third.stdout, /killed \(TERM, /);
+  assert.match(third.stdout, /killed \(KILL, /);
   assert.match((await rig.bgjob(['show', String(id)])).stdout, /killed SIGKILL/);
   for (const call of [first, second]) {
     const { code, stderr } = await call.answer;

@@ -264,6 +264,36 @@ boxTest('a schedule runs its job there, and says that it needs a key', async (ri
   await rig.bgjob(['cron', 'rm', 'far']);
 });
 
+boxTest('gc removes the folder of a target that no job uses', async (rig, box) => {
+  const id = await rig.run(['--on', 'box', '--', 'true']);
+  assert.equal((await rig.bgjob(['wait', String(id)])).code, 0);
+  await untilClean(box);
+  const [key] = fs.readdirSync(join(rig.home, 'targets'));
+  const folders = () => fs.readdirSync(join(rig.home, 'targets'));
+  // its service has not ended
+  const { id: service } = await box.service();
+  const pid = box.servicePid()!;
+  process.kill(pid, 'SIGSTOP');
+  await rig.bgjob(['gc', '--ended']);
+  assert.deepEqual(folders(), [key]);
+  process.kill(pid, 'SIGCONT');
+  await box.end();
+  await rig.untilState(service, 'killed');
+  // the job with the highest id stays
+  const last = await rig.run(['--', 'true']);
+  await rig.bgjob(['wait', String(last)]);
+  await rig.bgjob(['gc', '--ended']);
+  assert.deepEqual(folders(), []);
+  assert.deepEqual(fs.readdirSync(join(rig.home, 'trash')), []);
+  // a service that was about to start
+  assert.equal((await rig.bgjob(['--target', rig.home, key!])).code, 0);
+  assert.equal((await rig.bgjob(['run', '--on', 'box', '--wait', '--', 'sh', '-c', 'exit 3'])).code, 3);
+  // a job that is kept keeps it
+  await box.end();
+  await rig.bgjob(['gc']);
+  assert.equal(folders().length, 1);
+});
+
 boxTest('files that a target did not remove go with a later gc', async (rig, box) => {
   const id = await rig.run(['--on', 'box', '--', 'sleep', '1000']);
   await rig.untilState(id, 'running');
