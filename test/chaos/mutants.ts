@@ -78,6 +78,104 @@ export const MUTANTS: Mutant[] = [
   },
   // ---- targets ----
   {
+    what: 'a job ends here before its output is here',
+    changes: [
+      {
+        file: 'services/target/serve-target.ts',
+        from: 'if (!job || job.isBehind) return;',
+        to: 'if (!job) return;',
+      },
+    ],
+    by: { test: 'cli/targets/waiting.test.ts', name: /a job has no end here before its output is here/ },
+  },
+  {
+    what: 'run --on does not wait for the answer of the target',
+    changes: [
+      {
+        file: 'cli/commands/run.ts',
+        from: 'const there = target && !waits ? await',
+        to: 'const there = target && options.wait ? await',
+      },
+    ],
+    by: { test: 'cli/targets/accepted.test.ts', name: /a refusal is an error of the call/ },
+  },
+  {
+    what: 'run --on waits for a slot of the target',
+    changes: [
+      {
+        file: 'cli/run/await-accepted.ts',
+        from: '    if (waitsForSlot(home, view)) return view;\n',
+        to: '',
+      },
+      {
+        file: 'cli/run/await-accepted.ts',
+        from: ' || waitsForSlot(home, view);',
+        to: ';',
+      },
+    ],
+    by: { test: 'cli/targets/accepted.test.ts', name: /a job that waits for a slot of the target/ },
+  },
+  {
+    what: 'a call that waits for the answer of a target does not start its service again',
+    changes: [{ file: 'cli/run/await-accepted.ts', from: '      await attendFar(home, view);\n', to: '' }],
+    by: { test: 'cli/targets/accepted.test.ts', name: /is started again by the call/ },
+  },
+  {
+    what: 'gc removes the folder of a target whose service runs',
+    changes: [{ file: 'engine/gc/collect.ts', from: 'if (claim === undefined) return;', to: '' }],
+    by: { test: 'cli/targets/targets.test.ts', name: /gc removes the folder of a target/ },
+  },
+  {
+    what: 'a job that is added while gc removes the folder of its target loses its marker',
+    changes: [
+      {
+        file: 'job/targets/target-records.ts',
+        from: 'if (id !== undefined) markTargetJob(home, record.target, id, () => record.added);',
+        to: '',
+      },
+    ],
+    by: { test: 'unit/job/targets/target-records.test.ts', name: /while its folder is removed/ },
+  },
+  {
+    what: 'variables of --pass-env do not travel to a target',
+    changes: [
+      {
+        file: 'cli/automation/template-draft.ts',
+        from: '    ...there.map((name) => `${name}=${chosen[name]}`),\n',
+        to: '',
+      },
+    ],
+    by: { test: 'cli/targets/targets.test.ts', name: /a schedule runs its job there/ },
+  },
+  {
+    what: 'the view has no column for targets',
+    changes: [{ file: 'cli/watch/frame.ts', from: '    row.target,\n', to: "    '-',\n" }],
+    by: { test: 'unit/cli/watch/frame.test.ts', name: /a column for targets/ },
+  },
+  // ---- a second kill ----
+  {
+    what: 'a second kill with a shorter grace is no request',
+    changes: [
+      {
+        file: 'job/home/records.ts',
+        from: "if (claim(job.stop(hardness, number), withChecksum(shorter))) return 'shorter';",
+        to: "return 'earlier';",
+      },
+    ],
+    by: { test: 'unit/job/home/records.test.ts', name: /of two requests to stop the one with the shorter/ },
+  },
+  {
+    what: 'a grace that is shortened later counts from the first request on',
+    changes: [
+      {
+        file: 'job/lifecycle.ts',
+        from: 'ownMs === 0 ? 0 : ownMs + Math.max(0, at - status.stop.at)',
+        to: 'at === 0 ? 0 : ownMs',
+      },
+    ],
+    by: { test: 'unit/job/lifecycle.test.ts', name: /a second request can only shorten the grace/ },
+  },
+  {
     what: 'a wait does not start the service of a target that has ended',
     changes: [
       {
@@ -300,7 +398,7 @@ export const MUTANTS: Mutant[] = [
         to: '[ $# != 0 ] || set -- N',
       },
     ],
-    by: { test: 'programs/targets/far-worlds.test.ts', name: /mksh is sh/ },
+    by: { test: 'programs/targets/far-worlds.test.ts', name: /mksh is sh/, needs: 'mksh' },
   },
   {
     what: 'a connection that ends before it is ready counts as unreachable',
@@ -982,7 +1080,10 @@ export const MUTANTS: Mutant[] = [
         to: 'lacksEntries(paths.history) ? undefined : own[0]',
       },
     ],
-    by: { test: 'chaos/scheduler-paused.test.ts', name: /the job is told$/ },
+    by: {
+      test: 'unit/job/automation/template-records.test.ts',
+      name: /claims without an event: also before the first one/,
+    },
   },
   {
     what: 'a job that makes up for several times counts for one, if its scheduler is killed',

@@ -1,4 +1,5 @@
 /** A far side for tests of targets: an engine with a home there of its own, and what is asked of it most. */
+import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
@@ -74,7 +75,7 @@ export class Far {
   /** Submits a job that must be accepted; returns its uid. */
   async start(job: FarJob): Promise<string> {
     const result = await this.engine.submit(job);
-    if (result.kind !== 'accepted') throw new Error(`not accepted: ${JSON.stringify(result)}`);
+    assert.equal(result.kind, 'accepted', JSON.stringify(result));
     return job.uid;
   }
 

@@ -131,7 +131,7 @@ export const kill = verb({
   description: [
     'Sends TERM to every process of the job, also to daemons that it started, and after the grace KILL to',
     'those that are left. A program that the job starts after TERM gets no TERM: it may clean up until',
-    'the grace ends. A job that waits in a queue is cancelled.',
+    'the grace ends. A second call can only shorten the grace. A job that waits in a queue is cancelled.',
     '',
     'Of a job that has ended, the processes that it left running are stopped. A process gets a signal',
     'only if it is certain that it belongs to the job.',

@@ -88,6 +88,9 @@ export const run = verb({
     'GIT_TERMINAL_PROMPT to 0, unless they are set already, and editors (EDITOR, GIT_EDITOR) and programs',
     'that ask for a password (GIT_ASKPASS, SSH_ASKPASS) fail at once; -e EDITOR=... keeps one.',
     '',
+    'With --on the call returns when the target has the job. If the target refuses it the call fails; the',
+    'job stays in the list as start-failed. Without an answer it returns after 35 s.',
+    '',
     'stdout carries only the id, or with -f only the output of the job. All messages go to stderr.',
   ],
   examples: [
@@ -156,10 +159,11 @@ export const run = verb({
     const { name } = options;
     const found = reused ? observe(home, id) : undefined;
     const shell = shellOf(found && 'spec' in found ? found.spec : draft.value);
+    const accepted = there.value?.accepted ?? null;
     // before the id is printed: Ctrl-C after it says that the job goes on
     const until = waits ? new Deadline(deadline.value) : undefined;
-    const object = { v: 1, id, name, reused, replaced, shell, log: { path: logPath } };
-    if (output.json) output.object(target ? { ...object, accepted: there.value?.accepted ?? null } : object);
+    if (output.json)
+      output.object({ v: 1, id, name, reused, replaced, shell, log: { path: logPath }, accepted });
     else printId(output, id, options);
     if (there.value?.next && !output.json) output.next(...there.value.next);
     const { cwd, cwdLink } = draft.value;

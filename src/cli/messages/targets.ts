@@ -41,7 +41,10 @@ const TROUBLE: Record<Trouble, (target: ShownTarget, said: string) => MessageAnd
     'ssh does not accept its options',
     `correct "ssh" of this target in config.json, then: ${sshLine(target)}`,
   ],
-  'unknown-host': (target) => ['the name of the host is not known', `check the name: ${sshLine(target)}`],
+  'unknown-host': (target) => [
+    'the name of the host is not known',
+    `check the name, or make it a Host of ~/.ssh/config: ${sshLine(target)}`,
+  ],
   'no-route': (target) => ['no network leads there', `is the network or a VPN down? try: ${sshLine(target)}`],
   'connection-refused': (target) => [
     'the host does not accept ssh on this port',
@@ -304,13 +307,28 @@ export type TargetCall = '--on' | 'targets';
 const callOn = (call: TargetCall, word: string): string =>
   call === 'targets' ? `bgjob targets ${typed(word)}` : `bgjob run --on ${typed(word)} -- command`;
 
-export const noSuchTarget = (word: string, known: string[], meant: string | undefined, call: TargetCall) => {
-  const list = known.length > 0 ? `: there are ${known.map(safe).join(', ')}` : '';
+/** `meant`: the name that is like it. `host`: as ssh would take the word; undefined: it would not. */
+export function noSuchTarget(
+  word: string,
+  known: string[],
+  meant: string | undefined,
+  host: string | undefined,
+  call: TargetCall,
+) {
+  const list = known.length > 0 ? known.map(safe).join(', ') : 'none';
+  const verb = known.length > 1 ? 'are' : 'is';
+  const what = `${call}: no target "${clip(safe(word), 80)}" in config.json: there ${verb} ${list}`;
+  if (meant !== undefined || host === undefined)
+    return usageError(what, callOn(call, meant ?? 'ssh:me@gpu1'));
+  // a user or a domain: surely a host
+  if (/[@.:]/.test(word)) return usageError(what, callOn(call, host));
+  const name = safe(word);
   return usageError(
-    `${call}: no target "${clip(safe(word), 80)}" in config.json${list}`,
-    callOn(call, meant ?? 'ssh:me@gpu1'),
+    what,
+    `if ssh ${name} works (a host of ~/.ssh/config): ${callOn(call, host)}; ` +
+      `or name ${name} in config.json: "targets"`,
   );
-};
+}
 
 export const badTargetWord = (word: string, call: TargetCall) =>
   usageError(

@@ -103,8 +103,7 @@ export function acceptanceOf(
   home: Home,
   id: JobId,
 ): ReturnType<typeof import('./await-accepted.ts')['awaitAccepted']> {
-  const { awaitAccepted } =
-    require('./await-accepted.ts') as typeof import('./await-accepted.ts');
+  const { awaitAccepted } = require('./await-accepted.ts') as typeof import('./await-accepted.ts');
   return awaitAccepted(context, home, id);
 }
 

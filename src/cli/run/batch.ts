@@ -239,6 +239,7 @@ function printIds(output: Output, home: Home, lines: LineDraft[], ids: JobId[]):
       replaced: [],
       shell: shellOf(lines[n]!.draft),
       log: { path: home.job(id).log },
+      accepted: null,
       line: lines[n]!.number,
     })),
   );

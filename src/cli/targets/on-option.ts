@@ -32,8 +32,8 @@ export function findTarget(
   if (found) return ok(found);
   if (word.startsWith('ssh:')) return fail(badTargetWord(word, call));
   const known = [...targets.keys()].sort();
-  const meant = nearestWord(word, known) ?? (isHost(word) ? targetWordOf(word) : undefined);
-  return fail(noSuchTarget(word, known, meant, call));
+  const host = isHost(word) ? targetWordOf(word) : undefined;
+  return fail(noSuchTarget(word, known, nearestWord(word, known), host, call));
 }
 
 /** With the directory of -C there, if it is given. */

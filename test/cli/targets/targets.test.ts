@@ -202,7 +202,7 @@ boxTest('options and verbs that need a process here are refused by name', async 
     assert.match(stderr, says);
   }
   const unknown = await rig.bgjob(['run', '--on', 'bx', '--', 'true']);
-  assert.match(unknown.stderr, /no target "bx" in config.json: there are box/);
+  assert.match(unknown.stderr, /no target "bx" in config.json: there is box$/m);
   assert.match(
     (await rig.bgjob(['run', '--on', 'ssh:-oProxyCommand=x', '--', 'true'])).stderr,
     /does not name a host/,
@@ -211,6 +211,11 @@ boxTest('options and verbs that need a process here are refused by name', async 
     [['run', '--on', 'bx', '--', 'true'], /hint: bgjob run --on box -- command$/m],
     [['targets', 'bx'], /^bgjob: targets: no target.*\n +hint: bgjob targets box$/m],
     [['targets', 'me@gpu1'], /hint: bgjob targets ssh:me@gpu1$/m],
+    [
+      ['targets', 'farm'],
+      /hint: if ssh farm works \(a host of ~\/.ssh\/config\): bgjob targets ssh:farm; or name farm in config/,
+    ],
+    [['targets', 'a b'], /hint: bgjob targets ssh:me@gpu1$/m],
     [['run', '--on', 'ssh:gpu1:22', '--', 'true'], /hint: bgjob run .*; with a port: ssh:\/\/me@gpu1:2222$/m],
   ];
   for (const [call, hint] of meant) {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Following } from '../../../src/engine/targets/engine.ts';
+import { controlProgram } from '../../../src/engine/targets/far-program.ts';
 import { LocalTransport } from '../../../src/engine/targets/transport.ts';
 import { Far, Gathered } from '../../rig/far.ts';
 import { missing } from '../../rig/needs.ts';
@@ -74,8 +75,27 @@ for (const [name, needs, wordsOf] of WORLDS) {
   });
 }
 
+/** What a shell leaves of the program is no request: the first answer is that of the first request. */
+async function assertFirstAnswer(far: Far): Promise<void> {
+  const program = controlProgram({ client: 'laptop', folder: null }, ['perl'], false);
+  const session = await far.transportOf(far).open(program, TEST_MS);
+  let answer = '';
+  session.onData((bytes) => {
+    answer += bytes.toString();
+  });
+  session.write('T\n');
+  await until(
+    () => answer,
+    (text) => text.includes('t\n.\n'),
+    'the answer',
+  );
+  assert.equal(answer, 't\n.\n');
+  session.close();
+}
+
 async function assertWorks(far: Far, hasProc: boolean): Promise<void> {
   const { engine } = far;
+  await assertFirstAnswer(far);
   const told = new Gathered();
   const stream = await engine.follow(told);
   try {
@@ -98,7 +118,6 @@ async function assertArrives(far: Far, told: Gathered, stream: Following): Promi
     { uid: big.uid, out: 0, err: null },
     { uid: text.uid, out: 0, err: 0 },
   ]);
-  // the request is the first: what a shell leaves of the program is no request
   for (const job of [big, text]) await far.start(job);
   await until(
     () => told.ends.length,

@@ -69,7 +69,12 @@ lostTest(
       1,
       'a job without a shim can be stopped',
     );
-    assert.deepEqual(await far.reach(uid, 'unknown'), { kind: 'unknown', why: 'no-process', said: '' });
+    const gone = await until(
+      () => far.state(uid),
+      ({ kind }) => kind !== 'running',
+      'the end of the job',
+    );
+    assert.deepEqual(gone, { kind: 'unknown', why: 'no-process', said: '' });
     clock.ms += 29_999;
     assert.equal((await far.state(uid)).kind, 'unknown');
     clock.ms += 1;

@@ -226,17 +226,21 @@ farTest('--max-log of a job that is quiet first, and --timeout beside it', async
 });
 
 farTest('a submit beside the removal of the last job is not harmed by it', async (far) => {
-  // as another connection does it, in the instant before the shim starts
+  // as another connection does it: before the log is made, and in the instant before the shim starts
   const bin = join(far.home, 'bin');
   fs.mkdirSync(bin);
-  const tidy = `cd '${far.root()}'; rm -f shim.*; rmdir end log`;
-  fs.writeFileSync(join(bin, 'setsid'), `#!/bin/sh\n(${tidy}) 2>/dev/null\nexec /usr/bin/setsid "$@"\n`, {
-    mode: 0o755,
-  });
+  const tidy = `(cd '${far.root()}'; rmdir end log) 2>/dev/null`;
+  const seen = join(far.home, 'seen');
+  const wrap = (name: string, lines: string[]) =>
+    fs.writeFileSync(join(bin, name), ['#!/bin/sh', ...lines, ''].join('\n'), { mode: 0o755 });
+  const isFirst = `case $* in *verdict) [ -e '${seen}' ] || { ${tidy}; : >'${seen}'; } ;; esac`;
+  wrap('mkdir', ['/usr/bin/mkdir "$@" || exit', isFirst]);
+  wrap('setsid', [tidy, 'exec /usr/bin/setsid "$@"']);
   far.env['PATH'] = `${bin}:/usr/bin:/bin`;
   const uid = await far.start(far.sh('echo up; exit 4'));
   assert.equal((await far.end(uid)).status, 4);
   assert.equal(await far.log(uid), 'up\n');
+  assert.ok(fs.existsSync(seen));
 });
 
 farTest(
