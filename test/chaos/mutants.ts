@@ -141,8 +141,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'cli/automation/template-draft.ts',
-        from: '    ...there.map((name) => `${name}=${chosen[name]}`),\n',
-        to: '',
+        from: '...there.map((name)',
+        to: '...[].map((name)',
       },
     ],
     by: { test: 'cli/targets/targets.test.ts', name: /a schedule runs its job there/ },
