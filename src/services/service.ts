@@ -5,6 +5,7 @@ import { Socket } from 'node:net';
 import { sleep, systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { readText } from '../base/fs/read-record.ts';
+import { errnoOf } from '../base/result.ts';
 import { recoverQueues } from '../engine/automation/recovery.ts';
 import { openServiceFifo, type ServiceJob, startService } from '../engine/launch/service-launch.ts';
 import { observe } from '../engine/observe/observe.ts';
@@ -81,11 +82,22 @@ export function ownJob(): JobId | null {
   return Number.isSafeInteger(id) && id > 0 ? id : null;
 }
 
+/** `gone`: the folder was removed, because no job needs the service. */
+function claimIn(folder: string, key: string): string | undefined {
+  try {
+    return claimInstance(folder, key);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOENT') throw thrown;
+    return 'gone';
+  }
+}
+
 /** After a previous one has ended; undefined: the service is not needed any more. */
 export async function waitForClaim(home: Home, folder: string, key: string): Promise<string | undefined> {
   for (;;) {
     if (!isWanted(home)) return undefined;
-    const claim = claimInstance(folder, key);
+    const claim = claimIn(folder, key);
+    if (claim === 'gone') return undefined;
     if (claim !== undefined) {
       // a previous instance that was killed may have been about to start the next job of a queue
       await recoverQueues(home);

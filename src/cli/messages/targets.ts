@@ -315,9 +315,9 @@ export function noSuchTarget(
   host: string | undefined,
   call: TargetCall,
 ) {
-  const list = known.length > 0 ? known.map(safe).join(', ') : 'none';
   const verb = known.length > 1 ? 'are' : 'is';
-  const what = `${call}: no target "${clip(safe(word), 80)}" in config.json: there ${verb} ${list}`;
+  const list = known.length > 0 ? `there ${verb} ${known.map(safe).join(', ')}` : 'it names no targets';
+  const what = `${call}: no target "${clip(safe(word), 80)}" in config.json: ${list}`;
   if (meant !== undefined || host === undefined)
     return usageError(what, callOn(call, meant ?? 'ssh:me@gpu1'));
   // a user or a domain: surely a host

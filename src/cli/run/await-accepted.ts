@@ -16,9 +16,11 @@ import { isPlain, listTargetJobs } from '../../job/targets/target-records.ts';
 import type { JobView, LiveView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
 import { interruptedBy } from '../command/interrupt.ts';
-import { notAnsweredText } from '../messages/targets.ts';
+import { notAnsweredText, targetLabel } from '../messages/targets.ts';
 import { markReported } from '../output/mark-reported.ts';
+import type { Output } from '../output/output.ts';
 import { Deadline, deadlineOf } from '../wait/deadline.ts';
+import { startSpinner } from '../wait/waiting-line.ts';
 
 /** A login has 30 s until it is ready (engine/targets/shim-engine.ts), and its service starts before. */
 const LIMIT_MS = 35_000;
@@ -60,18 +62,29 @@ const isUnsent = (view: JobView | undefined): view is LiveView =>
   view?.kind === 'live' && (view.status.phase === 'queued' || view.status.phase === 'starting');
 
 /** The job when it is accepted or over, when it waits for others, or when `abort` fires. */
-async function waitAccepted(home: Home, id: JobId, abort: AbortSignal): Promise<JobView | undefined> {
+async function waitAccepted(
+  output: Output,
+  home: Home,
+  id: JobId,
+  abort: AbortSignal,
+): Promise<JobView | undefined> {
   let checkedAt = systemClock.monotonic();
-  for (let pauseMs = FIRST_POLL_MS; ; pauseMs = Math.min(LAST_POLL_MS, pauseMs * 1.2)) {
-    const view = observe(home, id);
-    if (!isUnsent(view) || abort.aborted) return view;
-    if (waitsForSlot(home, view)) return view;
-    if (systemClock.monotonic() - checkedAt >= CHECK_MS) {
-      if (waitsForOthers(home, view)) return view;
-      await attendFar(home, view);
-      checkedAt = systemClock.monotonic();
+  let spinner: Awaited<ReturnType<typeof startSpinner>>;
+  try {
+    for (let pauseMs = FIRST_POLL_MS; ; pauseMs = Math.min(LAST_POLL_MS, pauseMs * 1.2)) {
+      const view = observe(home, id);
+      if (!isUnsent(view) || abort.aborted) return view;
+      if (waitsForSlot(home, view)) return view;
+      if (systemClock.monotonic() - checkedAt >= CHECK_MS) {
+        if (waitsForOthers(home, view)) return view;
+        await attendFar(home, view);
+        spinner ??= await startSpinner(output, view, targetLabel(view.spec.target!));
+        checkedAt = systemClock.monotonic();
+      }
+      await sleep(pauseMs, abort);
     }
-    await sleep(pauseMs, abort);
+  } finally {
+    spinner?.stop();
   }
 }
 
@@ -84,7 +97,7 @@ export async function awaitAccepted(context: Context, home: Home, id: JobId): Pr
   if (!isPlain(first.spec) || retry > 0) return ok(NOT_AWAITED);
   const most = deadlineOf(context, null);
   const deadline = new Deadline(Math.min(LIMIT_MS, (most.ok ? most.value : null) ?? LIMIT_MS));
-  const view = await waitAccepted(home, id, deadline.signal);
+  const view = await waitAccepted(output, home, id, deadline.signal);
   deadline.end();
   if (view?.kind === 'ended' && view.status.outcome.kind === 'failed') {
     markReported(output, home, view);

@@ -15,10 +15,10 @@ export const aroundSpinner =
     spinner?.resume();
   };
 
-export async function startSpinner(output: Output, view: JobView) {
+export async function startSpinner(output: Output, view: JobView, label = jobLabel(view)) {
   if (!isWatched(output)) return undefined;
   const { Spinner } = await import('./spinner.ts');
-  return Spinner.start(`waiting for ${jobLabel(view)}`, output.hasColor(2));
+  return Spinner.start(`waiting for ${label}`, output.hasColor(2));
 }
 
 /** `read` is called some times a second; the line appears after `quietMs`. */

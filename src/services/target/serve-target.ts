@@ -369,16 +369,6 @@ class TargetService {
   }
 }
 
-/** Undefined: the service is not needed any more, perhaps because gc has removed the folder meanwhile. */
-async function claimFolder(home: Home, key: string): Promise<string | undefined> {
-  try {
-    return await waitForClaim(home, home.target(key).dir, TARGET_LOCK);
-  } catch (thrown) {
-    if (existsSync(home.target(key).dir)) throw thrown;
-    return undefined;
-  }
-}
-
 /** Until no job of the target waits or runs. Returns the exit code. */
 export async function serveTarget(opened: Home, key: string): Promise<number> {
   const record = readTarget(opened, key);
@@ -388,7 +378,7 @@ export async function serveTarget(opened: Home, key: string): Promise<number> {
   // one listener per awaited job
   setMaxListeners(0);
   const home = new AnchoredHome(opened);
-  const claim = await claimFolder(home, key);
+  const claim = await waitForClaim(home, home.target(key).dir, TARGET_LOCK);
   if (claim === undefined) return EXIT.ok;
   logLine(`serves ${record.target.name}`);
   try {
