@@ -104,7 +104,7 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'cli/run/await-accepted.ts',
-        from: '    if (waitsForSlot(home, view)) return view;\n',
+        from: 'if (waitsForSlot(home, view)) return view;',
         to: '',
       },
       {
@@ -117,7 +117,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'a call that waits for the answer of a target does not start its service again',
-    changes: [{ file: 'cli/run/await-accepted.ts', from: '      await attendFar(home, view);\n', to: '' }],
+    changes: [{ file: 'cli/run/await-accepted.ts', from: 'await attendFar(home, view);', to: '' }],
     by: { test: 'cli/targets/accepted.test.ts', name: /is started again by the call/ },
   },
   {
@@ -921,8 +921,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'job/lifecycle.ts',
-        from: 'graceMs < status.stop.graceMs ? { ...status, stop: { ...status.stop, graceMs } } : status,\n',
-        to: "graceMs < status.stop.graceMs ? { ...status, stop: { ...status.stop, cause: 'kill', graceMs } } : status,\n",
+        from: 'graceMs < status.stop.graceMs ? { ...status, stop: { ...status.stop, graceMs } } : status;',
+        to: "graceMs < status.stop.graceMs ? { ...status, stop: { ...status.stop, cause: 'kill', graceMs } } : status;",
       },
     ],
     by: {
