@@ -103,12 +103,12 @@ export const MUTANTS: Mutant[] = [
     what: 'run --on waits for a slot of the target',
     changes: [
       {
-        file: 'cli/run/await-accepted.ts',
+        file: 'cli/wait/await-accepted.ts',
         from: 'if (waitsForSlot(home, view)) return view;',
         to: '',
       },
       {
-        file: 'cli/run/await-accepted.ts',
+        file: 'cli/wait/await-accepted.ts',
         from: ' || waitsForSlot(home, view);',
         to: ';',
       },
@@ -117,7 +117,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'a call that waits for the answer of a target does not start its service again',
-    changes: [{ file: 'cli/run/await-accepted.ts', from: 'await attendFar(home, view);', to: '' }],
+    changes: [{ file: 'cli/wait/await-accepted.ts', from: 'await attendFar(home, view);', to: '' }],
     by: { test: 'cli/targets/accepted.test.ts', name: /is started again by the call/ },
   },
   {
@@ -354,7 +354,7 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/targets/far/control.sh',
-        from: 'far_make >/dev/null && : >>"$far_log"',
+        from: 'far_make >/dev/null && printf \'\' >>"$far_log"',
         to: 'false',
       },
     ],

@@ -34,10 +34,10 @@ import {
   watchDeadline,
   watchStarted,
 } from '../run/after-start.ts';
-import type { Acceptance } from '../run/await-accepted.ts';
 import { earlyEndWarnings } from '../run/early-end.ts';
 import { planRestarts, type Restarted, restartJobs } from '../run/restart-jobs.ts';
 import { pipefailNotes } from '../shell/pipes.ts';
+import type { Acceptance } from '../wait/await-accepted.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { isConditional } from '../wait/parse-conditions.ts';
 import { printPauses } from '../wait/pause-notes.ts';

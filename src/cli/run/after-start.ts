@@ -102,8 +102,9 @@ export function acceptanceOf(
   context: Context,
   home: Home,
   id: JobId,
-): ReturnType<typeof import('./await-accepted.ts')['awaitAccepted']> {
-  const { awaitAccepted } = require('./await-accepted.ts') as typeof import('./await-accepted.ts');
+): ReturnType<typeof import('../wait/await-accepted.ts')['awaitAccepted']> {
+  const { awaitAccepted } =
+    require('../wait/await-accepted.ts') as typeof import('../wait/await-accepted.ts');
   return awaitAccepted(context, home, id);
 }
 

@@ -154,9 +154,10 @@ far_submit() {
 
 # far_open_log: makes the logs
 far_open_log() {
-  # the folder may have been removed as the last job was
-  { : >>"$far_log"; } 2>/dev/null || { far_make >/dev/null && : >>"$far_log"; } 2>/dev/null || return 1
-  [ "$far_split" != 1 ] || { : >>"$far_log.err"; } 2>/dev/null
+  # the folder may have been removed as the last job was. Not with `:`, at whose failure dash ends
+  { printf '' >>"$far_log"; } 2>/dev/null ||
+    { far_make >/dev/null && printf '' >>"$far_log"; } 2>/dev/null || return 1
+  [ "$far_split" != 1 ] || { printf '' >>"$far_log.err"; } 2>/dev/null
 }
 
 # far_undo: of a submit that is refused, unless another one of this uid succeeded meanwhile

@@ -19,8 +19,8 @@ import { interruptedBy } from '../command/interrupt.ts';
 import { notAnsweredText, targetLabel } from '../messages/targets.ts';
 import { markReported } from '../output/mark-reported.ts';
 import type { Output } from '../output/output.ts';
-import { Deadline, deadlineOf } from '../wait/deadline.ts';
-import { startSpinner } from '../wait/waiting-line.ts';
+import { Deadline, deadlineOf } from './deadline.ts';
+import { startSpinner } from './waiting-line.ts';
 
 /** A login has 30 s until it is ready (engine/targets/shim-engine.ts), and its service starts before. */
 const LIMIT_MS = 35_000;
