@@ -29,16 +29,21 @@ import { prepareShim } from '../shim/shim-record.ts';
 import { ownEnvironment } from './environment.ts';
 
 /**
- * Closes the descriptors above 2 that the caller left open (`exec 200>lock; flock 200; bgjob run …`): libuv
- * closes only the low ones up to the first gap, and a lock or a pipe of the caller would stay open for hours.
- * Descriptors of Node close on exec.
+ * At its start Node (libuv) sets close-on-exec for these and for all above them up to the first gap. A read of
+ * each would cost half a millisecond.
+ */
+const HIGHEST_COVERED = 15;
+
+/**
+ * Closes the other descriptors that the caller left open (`exec 200>lock; flock 200; bgjob run …`): a lock or
+ * a pipe of the caller would stay open for hours. Descriptors of Node close on exec.
  */
 export function closeInherited(): void {
   if (!existsSync('/proc/self/fdinfo')) return;
   const O_CLOEXEC = 0o2000000;
   for (const name of readdirSync('/proc/self/fdinfo')) {
     const fd = Number(name);
-    const info = fd <= 2 ? undefined : readRecord(`/proc/self/fdinfo/${fd}`);
+    const info = fd <= HIGHEST_COVERED ? undefined : readRecord(`/proc/self/fdinfo/${fd}`);
     const flags = info?.kind === 'text' ? /^flags:\s*(\d+)/m.exec(info.text) : null;
     if (flags && (Number.parseInt(flags[1]!, 8) & O_CLOEXEC) === 0) closeSync(fd);
   }

@@ -5,6 +5,7 @@
  */
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { systemClock } from '../../base/clock.ts';
 import { attemptQuietly, errnoOf, systemError } from '../../base/result.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Spec } from '../../job/spec.ts';
@@ -73,7 +74,8 @@ function findElsewhere(name: string): string | undefined {
 /** The path of a tool (`sh`, `setsid`); undefined if it is not installed. */
 export function findTool(name: string): string | undefined {
   const known = tools.get(name);
-  const now = performance.now();
+  // not performance.now(): that loads twelve modules of Node
+  const now = systemClock.monotonic();
   // a long-lived process: an upgrade may have moved the tool
   if (known && now - known.atMs < TRUST_MS) return known.path;
   if (known && judge(known.path) === 'yes') {

@@ -73,7 +73,7 @@ export async function stopLeftThere(
   target: Target,
   { signal, graceMs }: Stop,
 ): Promise<Result<Killed>> {
-  const { askTarget, uidOf } = require('../targets/engine-of.ts') as typeof import('../targets/engine-of.ts');
+  const { askTarget, uidOf } = await import('../targets/engine-of.ts');
   const last = view.state?.attempt ?? 1;
   const killed: Killed = { view, stopped: 0, forced: 0, unseen: null, alive: [], unproven: [] };
   return askTarget(home, target, async (engine) => {
