@@ -4,7 +4,7 @@
  */
 import { readlinkSync } from 'node:fs';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
-import { claimLink, listNumbers } from '../../base/fs/generation-claim.ts';
+import { claimLink, highestNumber, listNumbers } from '../../base/fs/generation-claim.ts';
 import { attemptQuietly } from '../../base/result.ts';
 import { identify, isAlive, thisHost } from './process-identity.ts';
 
@@ -19,6 +19,12 @@ export function readProcessLink(path: string): { pid: number; isAlive: boolean }
   const [pid, startTicks, bootId] = readlinkSync(path).split('.');
   const process = { pid: Number(pid), startTicks: Number(startTicks), bootId: bootId ?? '' };
   return { pid: process.pid, isAlive: isAlive({ ...thisHost(), ...process }) === 'alive' };
+}
+
+/** The process that took the lock for this key last; undefined: there is none. */
+export function readInstance(dir: string, key: string): { pid: number; isAlive: boolean } | undefined {
+  const highest = highestNumber(dir, `kept.${key}`);
+  return highest === 0 ? undefined : attemptQuietly(() => readProcessLink(`${dir}/kept.${key}.${highest}`));
 }
 
 /**

@@ -229,18 +229,26 @@ function isAmong(found: ProcessStat[]): boolean {
   return found.some(({ pid }) => pid === ppid || pid === group || pid === session);
 }
 
+/** Stops the processes of a job, and tells its owner when none is left. */
+export async function sweepAndTell(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
+  const job = home.job(view.id);
+  // the main process lived when the request was written
+  const swept = await sweepLeft(home, view, stop, true);
+  if (swept.alive.length > 0) return swept;
+  recordSwept(job, { stopped: swept.stopped, forced: swept.forced });
+  nudge(job, view.id, true);
+  return swept;
+}
+
 /**
  * Stops the processes of a job in place of its owner, which records the end: for one of many jobs. Each pass
  * over the process table then serves all of them, where each owner would make passes of its own.
  */
 async function sweepForOwner(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
   const job = home.job(view.id);
-  // the main process lived when the first pass began
-  const swept = await sweepLeft(home, view, stop, true);
+  const swept = await sweepAndTell(home, view, stop);
   // an owner without this answer goes on as soon as this process has ended
   if (swept.alive.length > 0) return swept;
-  recordSwept(job, { stopped: swept.stopped, forced: swept.forced });
-  nudge(job, view.id, true);
   const over = new AbortController();
   const disarm = callAfter(SWEPT_MS, () => over.abort());
   await Promise.race([waitEnded(home, view.id, over.signal), waitUnowned(job, over.signal, LATE_OWNER_MS)]);

@@ -3,9 +3,13 @@
  * when one survives SIGKILL.
  */
 import { systemClock } from '../../base/clock.ts';
+import { removeQuietly } from '../../base/fs/atomic-write.ts';
+import { attemptQuietly } from '../../base/result.ts';
 import type { OnFound } from '../../engine/observe/process-tree.ts';
 import { isAlive, isStopped, type ProcessStat, readStat } from '../../engine/os/process-identity.ts';
+import { claimInstance, readInstance } from '../../engine/os/process-lock.ts';
 import { continueHelpers, stopProcesses } from '../../engine/stop/stop-processes.ts';
+import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import {
   claimFirstSignal,
@@ -14,10 +18,12 @@ import {
   readStops,
   readSwept,
 } from '../../job/home/records.ts';
+import type { Identity } from '../../job/identity.ts';
 import type { Event } from '../../job/lifecycle.ts';
 import type { Status, StatusOf, Swept } from '../../job/state.ts';
 
 interface Stoppable {
+  readonly home: Home;
   readonly job: JobPaths;
   readonly owner: Owner;
   readonly attempt: number;
@@ -72,9 +78,10 @@ const SWEEPER_MS = 300_000;
 const POLL_MS = 5000;
 
 /**
- * Waits for the `kill` that stops the processes of this job as one of many. Undefined: there is none, it has
- * ended or is stopped without an answer, it takes too long, or a harder stop was requested meanwhile. Then the
- * owner stops the job as if there had been none: signals that were sent are in `first.N`.
+ * Waits for the `kill` that stops the processes of this job as one of many, or for the owner that took its
+ * place. Undefined: there is none, it has ended or is stopped without an answer, it takes too long, or a harder
+ * stop was requested meanwhile. Then the owner stops the job as if there had been none: signals that were sent
+ * are in `first.N`.
  */
 async function waitSwept(owner: Stoppable, now: () => StatusOf<'stopping'>): Promise<Swept | undefined> {
   const { sweeper, graceMs } = now().stop;
@@ -86,9 +93,35 @@ async function waitSwept(owner: Stoppable, now: () => StatusOf<'stopping'>): Pro
     const isGone = isAlive(sweeper) !== 'alive' || stat === undefined || isStopped(stat);
     const swept = readSwept(owner.job);
     if (swept && now().ended) return swept;
-    if (isGone || now().stop.graceMs !== graceMs || systemClock.monotonic() > deadline) return undefined;
+    if (now().stop.graceMs !== graceMs || systemClock.monotonic() > deadline) return undefined;
+    if (isGone && !(await isReplaced(owner, sweeper))) return undefined;
     await owner.waitNudge(POLL_MS);
   }
+}
+
+/** The lock of the owner that takes the place of a `kill`. It lies in the cache. */
+const LOCK = 'sweep';
+
+/**
+ * Whether an owner has taken the place of a `kill` of many that is gone: this one, and no process of its job is
+ * left, or another one, and it has not finished.
+ */
+async function isReplaced({ home, job }: Stoppable, dead: Identity): Promise<boolean> {
+  const replacement = readInstance(home.cache, LOCK);
+  const stat = replacement?.isAlive ? readStat(replacement.pid) : undefined;
+  if (stat) return !isStopped(stat);
+  const lock = attemptQuietly(() => claimInstance(home.cache, LOCK));
+  if (lock === undefined) return readInstance(home.cache, LOCK)?.isAlive === true;
+  try {
+    const { takeOverStops } = await import('../../engine/stop/orphaned-stops.ts');
+    await takeOverStops(home, dead);
+  } catch (thrown) {
+    // the program may be gone by now
+    if ((thrown as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw thrown;
+  } finally {
+    removeQuietly(lock);
+  }
+  return readSwept(job) !== undefined;
 }
 
 /**

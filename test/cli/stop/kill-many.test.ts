@@ -1,6 +1,9 @@
 /** `kill` of five and more jobs: one process stops all of them, and the owners record how they ended. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import * as fs from 'node:fs';
+import { identify } from '../../../src/engine/os/process-identity.ts';
 import { isRunning } from '../../rig/processes.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
@@ -80,6 +83,56 @@ rigTest('a call that is killed in the grace: the owners go on, and no second sig
   assert.equal((await rig.bgjob(['wait', String(id)])).code, 137);
   assert.equal((await rig.show(id)).forced, 1);
   assert.equal(rig.log(id), 'ready\ngot 1\n');
+});
+
+rigTest('a call that is killed: one owner takes its place, and stops all of them', async (rig) => {
+  const ids = await startPlain(rig, 6);
+  const call = spawn('sleep', ['1000'], { stdio: 'ignore' });
+  const stop = { by: 'kill', cause: 'kill', signal: 'SIGTERM', graceMs: 60_000, at: Date.now() };
+  const owners = ids.map((id) => JSON.parse(fs.readFileSync(rig.file(id, 'owner.1'), 'utf8')).identity.pid);
+  for (const [n, id] of ids.entries()) {
+    fs.writeFileSync(rig.file(id, 'stop.term'), JSON.stringify({ ...stop, sweeper: identify(call.pid!) }));
+    // the last one is not told: the call was killed before that
+    if (n < 5) process.kill(owners[n], 'SIGTERM');
+  }
+  for (const id of ids.slice(0, 5)) await rig.untilState(id, 'stopping');
+  call.kill('SIGKILL');
+  await once(call, 'exit');
+  process.kill(owners[0], 'SIGTERM');
+  for (const id of ids) assert.equal((await rig.bgjob(['wait', String(id)])).code, 143);
+  const isSwept = (id: number): boolean => fs.existsSync(rig.file(id, 'stop.swept'));
+  assert.deepEqual(ids.filter(isSwept), ids, 'no owner looked for the processes of its job by itself');
+  const locks = () => fs.readdirSync(`${rig.home}/cache`).filter((name) => name.startsWith('kept.sweep'));
+  await until(locks, (names) => names.length === 0);
+});
+
+rigTest('an owner that takes its place, and is killed: the next one does', async (rig) => {
+  const ids = await startPlain(rig, 5);
+  const deaf = await rig.puppet();
+  const last = await rig.run(['--', ...deaf.command]);
+  await deaf.ignore('SIGTERM');
+  const call = spawn('sleep', ['1000'], { stdio: 'ignore' });
+  const stop = { by: 'kill', cause: 'kill', signal: 'SIGTERM', graceMs: 60_000, at: Date.now() };
+  const ownerOf = (id: number): number =>
+    JSON.parse(fs.readFileSync(rig.file(id, 'owner.1'), 'utf8')).identity.pid;
+  for (const id of [...ids, last]) {
+    fs.writeFileSync(rig.file(id, 'stop.term'), JSON.stringify({ ...stop, sweeper: identify(call.pid!) }));
+    process.kill(ownerOf(id), 'SIGTERM');
+    await rig.untilState(id, 'stopping');
+  }
+  call.kill('SIGKILL');
+  await once(call, 'exit');
+  process.kill(ownerOf(ids[0]!), 'SIGTERM');
+  // it waits for the deaf one
+  await until(
+    () => fs.existsSync(rig.file(last, 'first.1')),
+    (there) => there,
+  );
+  const [lock] = fs.readdirSync(`${rig.home}/cache`).filter((name) => name.startsWith('kept.sweep'));
+  process.kill(Number(fs.readlinkSync(`${rig.home}/cache/${lock}`).split('.')[0]), 'SIGKILL');
+  for (const id of ids) assert.equal((await rig.bgjob(['wait', String(id)])).code, 143);
+  assert.equal((await rig.bgjob(['kill', '--now', String(last)])).code, 0);
+  assert.equal((await rig.bgjob(['wait', String(last)])).code, 137);
 });
 
 rigTest('a harder kill of one of them ends it at once', async (rig) => {
