@@ -4,12 +4,12 @@
  */
 import { systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
-import { attemptQuietly } from '../../base/result.ts';
+import { attemptQuietly, ignoreSystemError } from '../../base/result.ts';
 import type { OnFound } from '../../engine/observe/process-tree.ts';
 import { isAlive, isStopped, type ProcessStat, readStat } from '../../engine/os/process-identity.ts';
 import { claimInstance, readInstance } from '../../engine/os/process-lock.ts';
 import { continueHelpers, stopProcesses } from '../../engine/stop/stop-processes.ts';
-import type { Home } from '../../job/home/home.ts';
+import { type Home, openHome } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import {
   claimFirstSignal,
@@ -86,15 +86,21 @@ const POLL_MS = 5000;
 async function waitSwept(owner: Stoppable, now: () => StatusOf<'stopping'>): Promise<Swept | undefined> {
   const { sweeper, graceMs } = now().stop;
   if (!sweeper) return undefined;
+  let own: { isOver: boolean } | undefined;
   for (const deadline = systemClock.monotonic() + graceMs + SWEEPER_MS; ; ) {
     owner.checkMain();
     // checked first: its answer may come between the two
     const stat = readStat(sweeper.pid);
     const isGone = isAlive(sweeper) !== 'alive' || stat === undefined || isStopped(stat);
+    const isOver = own?.isOver === true;
     const swept = readSwept(owner.job);
     if (swept && now().ended) return swept;
     if (now().stop.graceMs !== graceMs || systemClock.monotonic() > deadline) return undefined;
-    if (isGone && !(await isReplaced(owner, sweeper))) return undefined;
+    if (isGone && !swept) {
+      if (isOver) return undefined;
+      own ??= replace(owner.home, sweeper);
+      if (!own && !isReplaced(owner.home)) return undefined;
+    }
     await owner.waitNudge(POLL_MS);
   }
 }
@@ -102,26 +108,36 @@ async function waitSwept(owner: Stoppable, now: () => StatusOf<'stopping'>): Pro
 /** The lock of the owner that takes the place of a `kill`. It lies in the cache. */
 const LOCK = 'sweep';
 
-/**
- * Whether an owner has taken the place of a `kill` of many that is gone: this one, and no process of its job is
- * left, or another one, and it has not finished.
- */
-async function isReplaced({ home, job }: Stoppable, dead: Identity): Promise<boolean> {
-  const replacement = readInstance(home.cache, LOCK);
+/** Whether another owner has taken the place of a `kill` of many, and runs. */
+function isReplaced({ cache }: Home): boolean {
+  const replacement = readInstance(cache, LOCK);
   const stat = replacement?.isAlive ? readStat(replacement.pid) : undefined;
-  if (stat) return !isStopped(stat);
-  const lock = attemptQuietly(() => claimInstance(home.cache, LOCK));
-  if (lock === undefined) return readInstance(home.cache, LOCK)?.isAlive === true;
-  try {
+  return stat !== undefined && !isStopped(stat);
+}
+
+/**
+ * Takes the place of a `kill` of many that is gone, unless another owner has. It goes on after the end of its own
+ * job: another one may have a longer grace.
+ */
+function replace({ path, cache }: Home, dead: Identity): { isOver: boolean } | undefined {
+  const home = openHome(path, false);
+  const lock = home.ok && home.value ? attemptQuietly(() => claimInstance(cache, LOCK)) : undefined;
+  if (lock === undefined || !home.ok || !home.value) return undefined;
+  const own = { isOver: false };
+  const takeOver = async (jobs: Home) => {
     const { takeOverStops } = await import('../../engine/stop/orphaned-stops.ts');
-    await takeOverStops(home, dead);
-  } catch (thrown) {
-    // the program may be gone by now
-    if ((thrown as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw thrown;
-  } finally {
-    removeQuietly(lock);
-  }
-  return readSwept(job) !== undefined;
+    await takeOverStops(jobs, dead);
+  };
+  takeOver(home.value)
+    .catch((thrown) => {
+      // the program may be gone by now
+      if ((thrown as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') ignoreSystemError(thrown);
+    })
+    .finally(() => {
+      own.isOver = true;
+      removeQuietly(lock);
+    });
+  return own;
 }
 
 /**

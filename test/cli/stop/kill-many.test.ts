@@ -112,7 +112,7 @@ rigTest('an owner that takes its place, and is killed: the next one does', async
   const last = await rig.run(['--', ...deaf.command]);
   await deaf.ignore('SIGTERM');
   const call = spawn('sleep', ['1000'], { stdio: 'ignore' });
-  const stop = { by: 'kill', cause: 'kill', signal: 'SIGTERM', graceMs: 60_000, at: Date.now() };
+  const stop = { by: 'kill', cause: 'kill', signal: 'SIGTERM', graceMs: 3600_000, at: Date.now() };
   const ownerOf = (id: number): number =>
     JSON.parse(fs.readFileSync(rig.file(id, 'owner.1'), 'utf8')).identity.pid;
   for (const id of [...ids, last]) {
@@ -131,6 +131,7 @@ rigTest('an owner that takes its place, and is killed: the next one does', async
   const [lock] = fs.readdirSync(`${rig.home}/cache`).filter((name) => name.startsWith('kept.sweep'));
   process.kill(Number(fs.readlinkSync(`${rig.home}/cache/${lock}`).split('.')[0]), 'SIGKILL');
   for (const id of ids) assert.equal((await rig.bgjob(['wait', String(id)])).code, 143);
+  assert.equal((await rig.show(last)).state, 'stopping', 'its grace holds up no other job');
   assert.equal((await rig.bgjob(['kill', '--now', String(last)])).code, 0);
   assert.equal((await rig.bgjob(['wait', String(last)])).code, 137);
 });
