@@ -75,12 +75,23 @@ for (const dir of ['dist', 'dist-test', 'man']) {
   mkdirSync(dir);
 }
 const small = { minify: true, legalComments: 'none', sourcemap: true, sourcesContent: false, metafile: true };
+/** What boot.ts starts: each a function, with the parameters that Node gives to a file. */
+const booted = ['cli', ...Object.keys(programs).map((name) => `cli-${name}`)];
+const asFunction = {
+  banner: { js: '(function (exports, require, module, __filename, __dirname) {' },
+  footer: { js: '})' },
+};
 const packages = new Set();
+const done = new Set();
 // a chunk may load chunks of its own
-for (let done = 0; done < Object.keys(chunks).length; ) {
-  const entryPoints = Object.fromEntries(Object.entries(chunks).slice(done));
-  done = Object.keys(chunks).length;
-  const { metafile } = await build({ ...common, ...small, plugins, entryPoints, outdir: 'dist' });
+for (;;) {
+  const rest = Object.keys(chunks).filter((name) => !done.has(name));
+  const names = rest.some((name) => booted.includes(name)) ? booted : rest;
+  if (names.length === 0) break;
+  const form = names === booted ? asFunction : {};
+  const entryPoints = Object.fromEntries(names.map((name) => [name, chunks[name]]));
+  for (const name of names) done.add(name);
+  const { metafile } = await build({ ...common, ...small, ...form, plugins, entryPoints, outdir: 'dist' });
   for (const path of Object.keys(metafile.inputs))
     for (const [name] of path.matchAll(/^.*node_modules\/(@[^/]+\/)?[^/]+/g)) packages.add(name);
 }

@@ -175,13 +175,8 @@ const name = fileName(text.length);
 restoreVariables();
 const dir = name === undefined ? undefined : cacheDirectory(false);
 const cachedData = dir === undefined ? undefined : readCode(`${dir}/${name}`, text);
-// the parameters are a line of their own: positions in stacks are those of the file. esbuild writes ASCII
-const PARAMETERS = 'exports, require, module, __filename, __dirname';
-const script = new Script(`(function (${PARAMETERS}) {\n${text.toString('latin1')}\n})`, {
-  filename: CLI,
-  lineOffset: -1,
-  ...(cachedData && { cachedData }),
-});
+// build.mjs has made a function of the file: to do that here, V8 would copy the text. esbuild writes ASCII
+const script = new Script(text.toString('latin1'), { filename: CLI, ...(cachedData && { cachedData }) });
 const cli: { exports: { verbs?: string[] } } = { exports: {} };
 if (name !== undefined && (!cachedData || script.cachedDataRejected)) {
   process.once('exit', () => {

@@ -3,14 +3,14 @@
  * its own, and what it writes and how it exits is taken down. Starting Node costs more than most answers. See inprocess.ts.
  */
 import fs from 'node:fs';
-import { createRequire, wrap } from 'node:module';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import type { Question } from './inprocess.ts';
 import type { Answer } from './rig.ts';
 
 const cli = join(dirname(dirname(fs.realpathSync(process.argv[2]!))), 'dist', 'cli.js');
-const script = new Script(wrap(fs.readFileSync(cli, 'utf8')), { filename: cli });
+const script = new Script(fs.readFileSync(cli, 'utf8'), { filename: cli });
 const questions: Question[] = JSON.parse(fs.readFileSync(0, 'utf8'));
 const environment = { ...process.env };
 

@@ -3,13 +3,17 @@
  * code with which it would end are caught. See manycalls.ts.
  */
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { Script } from 'node:vm';
 
 const dist = join(dirname(dirname(fs.realpathSync(process.argv[2]!))), 'dist');
+const cli = join(dist, 'cli.js');
+const script = new Script(fs.readFileSync(cli, 'utf8'), { filename: cli });
 
 async function call(args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   for (const path of Object.keys(require.cache)) if (path.startsWith(dist)) delete require.cache[path];
-  process.argv = [process.execPath, join(dist, 'cli.js'), ...args];
+  process.argv = [process.execPath, cli, ...args];
   const written: Record<number, Buffer[]> = { 1: [], 2: [] };
   const { writeSync } = fs;
   const { exit } = process;
@@ -22,7 +26,8 @@ async function call(args: string[]): Promise<{ code: number; stdout: string; std
     }) as typeof fs.writeSync;
     const code = await new Promise<number>((resolve) => {
       process.exit = resolve as typeof process.exit;
-      require(join(dist, 'cli.js'));
+      const module = { exports: {} };
+      script.runInThisContext().call(module.exports, module.exports, createRequire(cli), module, cli, dist);
     });
     const [stdout, stderr] = [1, 2].map((fd) => Buffer.concat(written[fd]!).toString());
     return { code, stdout: stdout!, stderr: stderr! };

@@ -1,5 +1,6 @@
 /** The call as a verb sees it: environment, working directory, project, home, configuration, output. */
 import { statSync } from 'node:fs';
+import { systemClock } from '../../base/clock.ts';
 import { attemptQuietly, errnoOf } from '../../base/result.ts';
 import { type Here, hereOf } from '../../engine/observe/resolve.ts';
 import { isProcForeign } from '../../engine/os/call-sandbox.ts';
@@ -12,6 +13,12 @@ import { badSession, configIgnored } from '../messages/usage.ts';
 import { printWarning } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import { REPLACEMENT } from './encoding.ts';
+
+/**
+ * A home that was checked is not checked again for so long, milliseconds: a short call opens it twice. In a
+ * longer one a newer version may raise its format meanwhile.
+ */
+const TRUST_MS = 500;
 
 /** Whether the working directory has this name: Node replaces bytes that are not UTF-8. */
 function isRealName(cwd: string): boolean {
@@ -27,6 +34,7 @@ export class Context {
   /** The command has nothing to do with the home: not even recovery is done in it. */
   leavesHome = false;
   private ownSession: Session | null | undefined;
+  private opened: { home: Home; atMs: number } | undefined;
 
   constructor(
     readonly env: NodeJS.ProcessEnv,
@@ -66,13 +74,20 @@ export class Context {
 
   /** The home for reading; undefined if there is none yet. */
   home(): Result<Home | undefined> {
-    return openHome(homePath(this.env), false);
+    const { home, atMs = 0 } = this.opened ?? {};
+    if (home && systemClock.monotonic() - atMs < TRUST_MS) return ok(home);
+    return this.remember(openHome(homePath(this.env), false));
+  }
+
+  private remember<T extends Home | undefined>(home: Result<T>): Result<T> {
+    if (home.ok && home.value) this.opened = { home: home.value, atMs: systemClock.monotonic() };
+    return home;
   }
 
   /** The home for a new job, made if there is none. */
   makeHome(): Result<Home> {
     if (isProcForeign()) return fail({ code: 'proc-foreign' });
-    return makeHome(this.env);
+    return this.remember(makeHome(this.env));
   }
 
   /** Fails if config.json is broken: for commands that would then do something else. */
