@@ -1187,6 +1187,11 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/stop/kill-many.test.ts', name: /a call that is killed in the grace/ },
   },
   {
+    what: 'no owner takes the place of a kill of many jobs that was killed',
+    changes: [{ file: 'supervisor/stop/stop-tree.ts', from: 'own ??= replace(owner.home, sweeper);', to: '' }],
+    by: { test: 'cli/stop/kill-many.test.ts', name: /one owner takes its place, and stops all of them/ },
+  },
+  {
     what: 'a kill of many jobs takes over the stop of the job in which it runs',
     changes: [{ file: 'engine/stop/stop-request.ts', from: ' && !isAmong(before);', to: ';' }],
     by: { test: 'cli/stop/kill-many.test.ts', name: /the same from a process of it/ },
