@@ -1188,7 +1188,9 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'no owner takes the place of a kill of many jobs that was killed',
-    changes: [{ file: 'supervisor/stop/stop-tree.ts', from: 'own ??= replace(owner.home, sweeper);', to: '' }],
+    changes: [
+      { file: 'supervisor/stop/stop-tree.ts', from: 'own ??= replace(owner.home, sweeper);', to: '' },
+    ],
     by: { test: 'cli/stop/kill-many.test.ts', name: /one owner takes its place, and stops all of them/ },
   },
   {
