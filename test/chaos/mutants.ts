@@ -1187,6 +1187,17 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/stop/kill-many.test.ts', name: /a call that is killed in the grace/ },
   },
   {
+    what: 'each start loads twelve modules of Node for a time',
+    changes: [
+      {
+        file: 'engine/os/programs.ts',
+        from: 'const now = systemClock.monotonic();',
+        to: 'const now = performance.now();',
+      },
+    ],
+    by: { test: 'cli/startup/loaded-modules.test.ts', name: /a start loads what starts a process/ },
+  },
+  {
     what: 'no owner takes the place of a kill of many jobs that was killed',
     changes: [
       { file: 'supervisor/stop/stop-tree.ts', from: 'own ??= replace(owner.home, sweeper);', to: '' },

@@ -15,7 +15,17 @@ process.on('exit', () => {
 });`;
 
 /** Each of these takes a millisecond or two. */
-const DEAR = ['tty', 'net', 'stream', 'child_process', 'readline', 'http', 'worker_threads'];
+const DEAR = [
+  'tty',
+  'net',
+  'stream',
+  'child_process',
+  'readline',
+  'http',
+  'worker_threads',
+  'perf_hooks',
+  'crypto',
+];
 
 async function loadedBy(rig: Rig, verb: string, stdout: string): Promise<string[]> {
   const [telltale, loaded] = [join(rig.dir, 'telltale.cjs'), join(rig.dir, 'loaded')];
@@ -37,4 +47,15 @@ rigTest('who looks at jobs without a terminal loads nothing for one, nor for pro
       const dear = DEAR.filter((name) => loaded.includes(`NativeModule ${name}`));
       assert.deepEqual(dear, [], `bgjob ${verb} ${stdout}`);
     }
+});
+
+rigTest('a start loads what starts a process, and no more', async (rig) => {
+  // the first start makes the home
+  await rig.runOut(['true']);
+  const loaded = await loadedBy(rig, 'run -- true', '>file');
+  const dear = DEAR.filter((name) => loaded.includes(`NativeModule ${name}`));
+  // the last one loads the other two
+  assert.deepEqual(dear, ['net', 'stream', 'child_process']);
+  assert.equal((await rig.bgjob(['wait', '2'])).code, 0);
+  await rig.untilLeft(2);
 });
