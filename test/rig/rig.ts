@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
+import { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -63,6 +64,25 @@ function killGone(pid: number): void {
   }
 }
 
+/** Ends a call, and no longer waits for the others that have its output open. */
+function abandon(child: ChildProcess): void {
+  child.kill('SIGKILL');
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+}
+
+/** Closes the servers that a failed test has left open: they would keep its file running for ever. */
+function closeServers(): void {
+  const { _getActiveHandles: handles } = process as unknown as { _getActiveHandles(): unknown[] };
+  for (const handle of handles.call(process)) if (handle instanceof Server) handle.close();
+}
+
+/** Rejects when node:test gives a test up: that alone would neither end its processes nor close its sockets. */
+const givenUp = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('the test is given up: its time is over')));
+  });
+
 /** Who stands in the record of a shim, line by line. */
 const SHIM_LINES = ['shim', 'watcher', 'main', 'holder', 'terminal', 'leader'] as const;
 
@@ -77,6 +97,7 @@ export class Rig {
   private readonly transcript: string[] = [];
   private readonly puppets: Puppet[] = [];
   private readonly children = new Set<ChildProcess>();
+  private isClosed = false;
   /** The program's file: the built one, or one that is broken on purpose. */
   readonly program: string;
 
@@ -97,6 +118,7 @@ export class Rig {
 
   /** Starts a program and does not wait for it. */
   start(program: string, args: string[], options: CallOptions = {}): Call {
+    this.checkOpen();
     const child = spawn(program, args, {
       cwd: options.cwd ?? this.project,
       env: { ...this.env, ...options.env },
@@ -110,13 +132,15 @@ export class Rig {
     child.stdin.on('error', () => {});
     child.stdin.end(options.input ?? '');
     const limitMs = options.limitMs ?? CALL_MS;
-    let isTooLong = false;
-    const limit = setTimeout(() => {
-      isTooLong = true;
-      child.kill('SIGKILL');
-    }, limitMs);
     const answer = new Promise<Answer>((resolve, reject) => {
-      child.on('error', reject);
+      const limit = setTimeout(() => {
+        abandon(child);
+        reject(new Error(`it hung for ${limitMs / 1000} s: ${args.join(' ')}`));
+      }, limitMs);
+      child.on('error', (error) => {
+        clearTimeout(limit);
+        reject(error);
+      });
       child.on('close', (code, signal) => {
         clearTimeout(limit);
         this.children.delete(child);
@@ -124,8 +148,7 @@ export class Rig {
         this.transcript.push(
           `$ ${brief([program, ...args].join(' '))}\n${brief(stdout)}${brief(stderr)}→ ${result.code}`,
         );
-        if (isTooLong) reject(new Error(`it hung for ${limitMs / 1000} s: ${args.join(' ')}`));
-        else resolve(result);
+        resolve(result);
       });
     });
     // who waits for the answer later hears of it then
@@ -229,8 +252,10 @@ export class Rig {
 
   /** A job that the test commands; start it with `run(['--', ...puppet.command])`. */
   async puppet(): Promise<Puppet> {
+    this.checkOpen();
     const puppet = await Puppet.listen();
     this.puppets.push(puppet);
+    if (this.isClosed) puppet.close();
     return puppet;
   }
 
@@ -264,9 +289,15 @@ export class Rig {
     return JSON.parse(fs.readFileSync(this.file(id, highest!), 'utf8')).identity.pid;
   }
 
+  /** A test that was given up may still be on its way: it starts nothing more. */
+  private checkOpen(): void {
+    if (this.isClosed) throw new Error('the test is over');
+  }
+
   /** Ends what is left and tells what it was; then removes every file. */
   async close(failed: boolean): Promise<void> {
-    for (const child of this.children) child.kill('SIGKILL');
+    this.isClosed = true;
+    for (const child of this.children) abandon(child);
     for (const puppet of this.puppets) puppet.close();
     try {
       // what was told to end needs a moment to do so
@@ -323,5 +354,12 @@ export function rigTest(
   body: (rig: Rig) => Promise<void>,
   options: { timeout?: number; skip?: string | false } = {},
 ): void {
-  test(name, { timeout: TEST_MS, ...options }, () => withRig(body));
+  test(name, { timeout: TEST_MS, ...options }, async ({ signal }) => {
+    try {
+      await withRig((rig) => Promise.race([body(rig), givenUp(signal)]));
+    } catch (thrown) {
+      closeServers();
+      throw thrown;
+    }
+  });
 }

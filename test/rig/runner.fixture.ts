@@ -1,8 +1,12 @@
 /**
  * Runs test files side by side and says what the run was worth: the seed, the slowest tests, what was skipped and why, and one
  * closing line of counts. Fails if a test fails, and in CI also if a test is skipped that `test/skips.txt` does not name.
+ * A file that does not end within its limit is ended, and fails by its name: a server that a failed test has left open
+ * would keep it running for ever.
  *
- *     node runner.fixture.js [--name PATTERN] [--concurrency N] NAME…     NAME: a folder or file below test, as `cli` or `unit/log`
+ *     node runner.fixture.js [--name PATTERN] [--concurrency N] [--limit SECONDS] NAME…
+ *
+ * NAME: a folder or file below test, as `cli` or `unit/log`. The limit is that of one file.
  */
 import * as fs from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -10,6 +14,7 @@ import { basename, join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
+import { FILE_MS } from './until.ts';
 
 const SLOWEST = 20;
 const SKIPS = join(__dirname, '..', 'test', 'skips.txt');
@@ -35,10 +40,16 @@ function filesOf(names: string[]): string[] {
   });
 }
 
-/** Runs the files; the results of their tests, those of subtests apart. */
-function runAll(files: string[], concurrency: number, name: string | undefined): Promise<Result[]> {
+/** Runs the files; the results of their tests, those of subtests apart, and the files that were ended at the limit. */
+function runAll(
+  files: string[],
+  concurrency: number,
+  timeout: number,
+  name: string | undefined,
+): Promise<{ results: Result[]; ended: string[] }> {
   const results: Result[] = [];
-  const events = run({ files, concurrency, ...(name !== undefined && { testNamePatterns: name }) });
+  const ended: string[] = [];
+  const events = run({ files, concurrency, timeout, ...(name !== undefined && { testNamePatterns: name }) });
   const note = (outcome: Result['outcome'], data: any): void => {
     const { skip, nesting, file = '', details } = data;
     // a file that failed as a whole is told under its own path; what --name leaves out is told as skipped
@@ -51,10 +62,14 @@ function runAll(files: string[], concurrency: number, name: string | undefined):
   };
   return new Promise((resolve) => {
     events.on('test:pass', (data) => note('passed', data));
-    events.on('test:fail', (data) => note('failed', data));
+    events.on('test:fail', (data) => {
+      note('failed', data);
+      const { failureType } = data.details.error as Error & { failureType?: string };
+      if (failureType === 'testTimeoutFailure' && files.includes(data.name)) ended.push(data.name);
+    });
     events
       .compose(new spec() as any)
-      .on('end', () => resolve(results))
+      .on('end', () => resolve({ results, ended }))
       .pipe(process.stdout);
   });
 }
@@ -86,20 +101,24 @@ function printSkipped(results: Result[]): string[] {
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { name: { type: 'string' }, concurrency: { type: 'string' } },
+    options: { name: { type: 'string' }, concurrency: { type: 'string' }, limit: { type: 'string' } },
   });
   const seed = process.env['BGJOB_TEST_SEED'] ?? String(Math.floor(Math.random() * 2 ** 31));
   process.env['BGJOB_TEST_SEED'] = seed;
   // more than there are processors: a test waits for others most of its time
   const concurrency = Number(values.concurrency ?? availableParallelism() + 2);
-  const results = await runAll(filesOf(positionals), concurrency, values.name);
+  const limitMs = values.limit === undefined ? FILE_MS : Number(values.limit) * 1000;
+  const { results, ended } = await runAll(filesOf(positionals), concurrency, limitMs, values.name);
   printSlowest(results);
   const forbidden = printSkipped(results);
   for (const name of forbidden) console.log(`skipped, and not named in test/skips.txt: ${name}`);
+  for (const file of ended)
+    console.log(`ended after ${limitMs / 1000} s, because it did not end by itself: ${basename(file)}`);
   console.log(`the seed of all that is random: BGJOB_TEST_SEED=${seed}`);
   const [passed, failed] = [count(results, 'passed'), count(results, 'failed')];
   console.log(`${passed} passed, ${failed} failed, ${count(results, 'skipped')} skipped`);
-  process.exitCode = failed > 0 || forbidden.length > 0 || results.length === 0 ? 1 : 0;
+  // a file that does not even end at a signal is the suite's to find
+  process.exit(failed > 0 || forbidden.length > 0 || results.length === 0 ? 1 : 0);
 }
 
 void main();

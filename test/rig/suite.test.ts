@@ -95,3 +95,31 @@ rigTest(
   },
   { skip },
 );
+
+rigTest('a file that does not end is ended, and fails by its name', async (rig) => {
+  const hung = `${rig.dir}/hung.test.mjs`;
+  const listening = `import { createServer } from 'node:net';
+    import { test } from 'node:test';
+    test('fine', () => void createServer().listen(0, '127.0.0.1'));`;
+  fs.writeFileSync(hung, listening);
+  // neither does one that computes for ever hold the suite
+  const deaf = `${rig.dir}/deaf.test.mjs`;
+  fs.writeFileSync(deaf, "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000);");
+  const { code, stdout } = await suite(rig, '--limit', '5', hung, deaf);
+  assert.equal(code, 1);
+  for (const name of ['hung', 'deaf'])
+    assert.match(
+      stdout,
+      new RegExp(`^ended after 5 s, because it did not end by itself: ${name}\\.test\\.mjs$`, 'm'),
+    );
+});
+
+rigTest(
+  'a test that fails while a server or a job of it runs does not keep its file running',
+  async (rig) => {
+    const { code, stdout, stderr } = await suite(rig, join(__dirname, 'rig.failing.fixture.js'));
+    assert.equal(code, 1);
+    assert.match(stdout, /^0 passed, 3 failed, 0 skipped$/m);
+    assert.doesNotMatch(stdout + stderr, /^(ended after|left running|left behind)/m);
+  },
+);
