@@ -1160,6 +1160,17 @@ export const MUTANTS: Mutant[] = [
     by: { promised: 'a stop lets a job clean up', setting: 'a job that cleans up' },
   },
   {
+    what: 'a stop asks a child before its parent where the child has the lower pid',
+    changes: [
+      {
+        file: 'engine/stop/stop-processes.ts',
+        from: 'if (parent) add(parent);',
+        to: '',
+      },
+    ],
+    by: { test: 'chaos/traps-pids.test.ts', name: /kill asks a parent before its child/ },
+  },
+  {
     what: 'an adopter sends the signal of a stop again',
     changes: [
       {

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { rigTest } from '../rig/rig.ts';
+import { ROOT, rigTest } from '../rig/rig.ts';
 import { rounds } from '../rig/rounds.ts';
 
 const NAMESPACE = ['--pid', '--fork', '--mount-proc', '--kill-child', '--'];
@@ -66,6 +66,55 @@ rigTest(
       assert.match(kill!, round <= HALF ? /already lost \([^)]*\)$/ : /killed 1 process that it left$/);
       assert.match(kill!, new RegExp(`: kill 0 ${round} already lost`));
     }
+  },
+  { skip },
+);
+
+/** A child that the kernel gave a lower number than its parent: the numbers have begun again between the two. */
+const WRAPPED = `echo 300 >/proc/sys/kernel/ns_last_pid; sleep 777 & first=$!
+for n in $(seq 100); do sleep 777 & done; echo "up $first $$"; wait $first; exit 9`;
+
+/** The parent would go on when its child is gone, if it were not asked to end before. */
+const ORDER = `
+set -u
+echo 9000 >/proc/sys/kernel/ns_last_pid
+bgjob run -- sh -c "$JOB" >/dev/null
+bgjob wait --until up 1 >/dev/null; bgjob tail 1
+bgjob kill 1
+`;
+
+rigTest(
+  'kill asks a parent before its child, also where the child has the lower pid',
+  async (rig) => {
+    const { stdout, stderr } = await rig.start('unshare', [...NAMESPACE, 'bash', '-c', ORDER], {
+      env: { JOB: WRAPPED },
+    }).answer;
+    const [, child, parent] = /^up (\d+) (\d+)$/m.exec(stdout) ?? [];
+    assert.ok(Number(child) < Number(parent), stdout + stderr);
+    assert.match(stdout, /^1 killed \(TERM, .*\): 102 processes$/m);
+  },
+  { skip },
+);
+
+rigTest(
+  'so does the program of a target',
+  async (rig) => {
+    const script = `. ${join(ROOT, 'src/engine/targets/far/processes.sh')}
+      far_root=${rig.dir}; far_main=-
+      echo 9000 >/proc/sys/kernel/ns_last_pid
+      export BGJOB_REMOTE=u.1
+      sh -c 'echo 300 >/proc/sys/kernel/ns_last_pid; sh -c "sleep 777 & echo \\$\\$ \\$!; wait" & echo $$; wait' >out &
+      top=$!
+      unset BGJOB_REMOTE
+      until [ "$(wc -w <out)" = 3 ]; do sleep 0.01; done
+      echo $(sort -rn out | tr ' ' '\\n' | sort -n); far_tree u
+      kill $(cat out)`;
+    fs.writeFileSync(join(rig.dir, 'order.sh'), script);
+    const { stdout, stderr } = await rig.start('unshare', [...NAMESPACE, 'sh', join(rig.dir, 'order.sh')])
+      .answer;
+    const [told, ...order] = stdout.trim().split('\n');
+    const [child, grandchild, top] = told!.split(' ');
+    assert.deepEqual(order, [top, child, grandchild], stdout + stderr);
   },
   { skip },
 );

@@ -49,6 +49,25 @@ function stillThere(found: ProcessStat[]): ProcessStat[] {
   });
 }
 
+/**
+ * Parents before their children: one that restarts its child when that ends is asked to end before it does.
+ * A child may have the lower pid, because the kernel begins again when the numbers are used up.
+ */
+function parentsFirst(found: ProcessStat[]): ProcessStat[] {
+  const byPid = new Map(found.map((stat) => [stat.pid, stat]));
+  const visited = new Set<ProcessStat>();
+  const ordered: ProcessStat[] = [];
+  const add = (stat: ProcessStat): void => {
+    if (visited.has(stat)) return;
+    visited.add(stat);
+    const parent = byPid.get(stat.ppid);
+    if (parent) add(parent);
+    ordered.push(stat);
+  };
+  found.toReversed().forEach(add);
+  return ordered;
+}
+
 /** Continues shim and watcher if they were stopped with the job: they are needed to publish its end. */
 export function continueHelpers(job: JobPaths, host?: Identity): void {
   const ours = helperProcesses(readShim(job, host));
@@ -115,9 +134,8 @@ export async function stopProcesses(target: StopTarget): Promise<StoppedProcesse
         sinceTicks = earlier ? 0 : first.ticks;
         target.beforeSignal(signal);
       }
-      // Checked again, because recording the first signal took time. Parents first: one that restarts its
-      // child when that ends is asked before it does.
-      for (const stat of (isFirst ? stillThere(found) : found).toReversed()) {
+      // checked again, because recording the first signal took time
+      for (const stat of parentsFirst(isFirst ? stillThere(found) : found)) {
         if (signalled.has(stat.pid)) continue;
         signalled.add(stat.pid);
         const isMeant = earlier === undefined && (isFirst || stat.startTicks < sinceTicks!);

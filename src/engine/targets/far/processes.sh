@@ -70,9 +70,9 @@ far_read_record() {
   [ "$far_record_boot" = "$far_boot" ] || far_shim=- far_main=-
 }
 
-# far_tree UID: prints the processes of a job, parents before children as a rule: its main process, each
-# process with its marker, all their descendants, and the sessions that these lead. The shim is none of them.
-# far_main and far_main_start name the main process; `-`: none.
+# far_tree UID: prints the processes of a job, parents before children: its main process, each process with its
+# marker, all their descendants, and the sessions that these lead. The shim is none of them. far_main and
+# far_main_start name the main process; `-`: none.
 far_tree() {
   far_seed=
   # the pid of a main process that is gone may be that of another session by now: then only the marker counts
@@ -102,8 +102,13 @@ far_tree() {
         for (pid in parent)
           if (!(pid in ours) && ((parent[pid] in ours) || (session[pid] in ours))) grown = ours[pid] = 1
       } while (grown)
-      for (pid in ours) if (state[pid] ~ /^[^ZX]/) print pid
-    }' | sort -n
+      for (pid in ours) if (state[pid] ~ /^[^ZX]/) {
+        # a child has the lower pid when the kernel has begun again with the numbers
+        depth = 0
+        for (up = parent[pid]; (up in ours) && depth < 1000; up = parent[up]) depth++
+        print depth, pid
+      }
+    }' | sort -n -k 1,1 -k 2,2 | sed 's/.* //'
 }
 
 # far_sweep UID SIGNAL: signals the processes of a job once; 0 only counts them. Sets far_hit, and far_denied:
