@@ -131,14 +131,19 @@ for (const [name, seconds] of [
     `the clock is set by a year (${name}) while jobs run, and while adopters take over: limits, codes and stops hold`,
     async (rig) => {
       const clocks = clocksOf(rig);
-      const puppets = [await rig.puppet(), await rig.puppet(), await rig.puppet()];
-      const options = [['--timeout', '4s'], ['--idle-timeout', '300s', '--timeout', '400s'], []];
-      for (const [n, puppet] of puppets.entries()) {
-        const { code, stderr } = await callIn(rig, clocks, ['run', ...options[n]!, '--', ...puppet.command]);
+      const [second, third] = [await rig.puppet(), await rig.puppet()];
+      for (const [n, words] of [
+        // no puppet: its limit may come before that has begun
+        ['--timeout', '4s', '--', 'sleep', '1000'],
+        ['--idle-timeout', '300s', '--timeout', '400s', '--', ...second.command],
+        ['--', ...third.command],
+      ].entries()) {
+        const { code, stderr } = await callIn(rig, clocks, ['run', ...words]);
         assert.equal(code, 0, stderr);
-        await puppet.ready();
         await untilPublished(rig, n + 1, 1);
       }
+      await second.ready();
+      await third.ready();
       clocks.set(seconds);
       await killOwner(rig, 2);
       await killOwner(rig, 3);
@@ -146,7 +151,7 @@ for (const [name, seconds] of [
       clocks.set(seconds);
       assert.equal((await rig.bgjob(['wait', '1'])).code, 124, 'a limit that is reached');
       assert.equal((await rig.bgjob(['status', '2'])).code, 75, 'limits that are not');
-      await puppets[1]!.exit(5);
+      await second.exit(5);
       assert.equal((await rig.bgjob(['wait', '2'])).code, 5);
       const killed = await rig.bgjob(['kill', '3'], { env: clocks.env(-seconds) });
       assert.match(killed.stdout, /^3 killed \(TERM, [\d.]+s\): 1 process\n$/, killed.stderr);

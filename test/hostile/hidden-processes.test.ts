@@ -77,7 +77,7 @@ rigTest(
 
 rigTest('a forged title hides nothing, not with the FIFO of the job open either', async (rig) => {
   const id = await rig.run([
-    ...['--grace', '300ms', '--', 'bash', '-c'],
+    ...['--', 'bash', '-c'],
     'exec 9<>"$BGJOB_HOME/jobs/$BGJOB_ID/alive"; exec -a "bgjob[$BGJOB_ID]" sleep 1000',
   ]);
   const pid = await until(
