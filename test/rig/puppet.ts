@@ -5,6 +5,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { CALL_MS, within } from './until.ts';
 
 export type Order =
   | { do: 'print'; text: string }
@@ -48,19 +49,24 @@ export class Puppet {
 
   /** Resolves when the job runs and has connected. */
   async ready(): Promise<void> {
-    await this.socket;
+    await this.connected();
+  }
+
+  /** A job that never begins fails the test, and does not hang it. */
+  private connected(): Promise<Socket> {
+    return within(this.socket, CALL_MS, 'the puppet did not begin');
   }
 
   /** Gives an order and returns its answer: when it comes, the order is carried out. `exit` and `die` answer nothing. */
   async order(order: Order): Promise<any> {
-    const socket = await this.socket;
+    const socket = await this.connected();
     if (order.do === 'exit' || order.do === 'die') {
       socket.write(`${JSON.stringify(order)}\n`);
       return undefined;
     }
     const answer = new Promise<any>((resolve) => this.answers.push(resolve));
     socket.write(`${JSON.stringify(order)}\n`);
-    return answer;
+    return within(answer, CALL_MS, `the puppet did not answer: ${order.do}`);
   }
   print(text: string): Promise<void> {
     return this.order({ do: 'print', text });

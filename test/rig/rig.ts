@@ -55,6 +55,14 @@ const SIGNALS: Record<string, number> = {
 const brief = (text: string): string =>
   text.length <= 4000 ? text : `${text.slice(0, 2000)}\n…(+${text.length - 4000})…\n${text.slice(-2000)}`;
 
+function textOf(path: string): string {
+  try {
+    return fs.readFileSync(path, 'utf8').trim();
+  } catch (thrown) {
+    return `(${(thrown as Error).message})`;
+  }
+}
+
 /** SIGKILL to one that may be gone by now. */
 function killGone(pid: number): void {
   try {
@@ -297,6 +305,9 @@ export class Rig {
   /** Ends what is left and tells what it was; then removes every file. */
   async close(failed: boolean): Promise<void> {
     this.isClosed = true;
+    const before = failed
+      ? [...this.records(), ...processesNaming(this.dir).map((one) => JSON.stringify(one))]
+      : [];
     for (const child of this.children) abandon(child);
     for (const puppet of this.puppets) puppet.close();
     try {
@@ -309,7 +320,7 @@ export class Rig {
             'no process left',
           ).catch(() => processesNaming(this.dir));
       this.killAll();
-      if (failed) console.error(this.transcript.slice(-40).join('\n'));
+      if (failed) console.error([...this.transcript.slice(-40), ...before].join('\n'));
       else if (left.length > 0) throw new Error(`left running: ${JSON.stringify(left)}`);
       if (!failed) this.checkRecords();
     } finally {
@@ -321,6 +332,17 @@ export class Rig {
   killAll(): void {
     for (let rest = processesNaming(this.dir); rest.length > 0; rest = processesNaming(this.dir))
       for (const { pid } of rest.sort((a, b) => b.pid - a.pid)) if (isRunning(pid)) killGone(pid);
+  }
+
+  /** Of each job, whatever may tell why a test failed. */
+  private records(): string[] {
+    const jobs = join(this.home, 'jobs');
+    const ids = fs.existsSync(jobs) ? fs.readdirSync(jobs).slice(-10) : [];
+    return ids.flatMap((id) =>
+      ['state.json', 'shim'].map((name) => {
+        return `job ${id}, ${name}: ${textOf(join(jobs, id, name))}`;
+      }),
+    );
   }
 
   private checkRecords(): void {

@@ -26,3 +26,12 @@ export async function until<T>(
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
+
+/** Fails with `what` if a promise is not settled in time. */
+export async function within<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} within ${ms / 1000} s`)), ms).unref();
+  });
+  return Promise.race([promise, limit]).finally(() => clearTimeout(timer));
+}
