@@ -17,7 +17,8 @@
  * ended. A stop is for the whole process tree, and so a stopped job has ended when the tree is gone too.
  */
 import { signalOfCode } from './signals.ts';
-import type { Outcome, Phase, Status, StatusOf, Stop } from './state.ts';
+import type { Spec } from './spec.ts';
+import { exitCodeOf, type Outcome, type Phase, type Status, type StatusOf, type Stop } from './state.ts';
 
 export type Event =
   | { type: 'admitted' }
@@ -226,4 +227,21 @@ export function endWithoutOwner(
   const ended = events.reduce(nextStatus, status);
   if (ended.phase !== 'ended') throw new Error(`${status.phase} does not lead to an end`);
   return 'startedAt' in status || ended.startedAt === null ? ended : { ...ended, startedAt };
+}
+
+const LONGEST_BACKOFF_MS = 86_400_000;
+
+/** When the next attempt may begin, after an attempt that ended so. Undefined: there is none. */
+export function retryAt(
+  spec: Spec,
+  attempt: number,
+  { outcome, endedAt }: StatusOf<'ended'>,
+): number | undefined {
+  if (spec.placement === null || attempt > spec.retry) return undefined;
+  const isFailure =
+    outcome.kind === 'timed-out' ||
+    outcome.kind === 'failed' ||
+    (outcome.kind === 'exited' && !outcome.afterKill && exitCodeOf(outcome) !== 0);
+  if (!isFailure) return undefined;
+  return endedAt + Math.min(LONGEST_BACKOFF_MS, spec.backoffMs * 2 ** Math.min(attempt - 1, 30));
 }

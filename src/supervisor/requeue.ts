@@ -11,9 +11,7 @@ import { writeLogNote } from '../job/log/log-note.ts';
 import { addEntry, findEntry, makeQueue, markStarted, renameEntry } from '../job/queue/queue-files.ts';
 import { entryName } from '../job/queue/queue-order.ts';
 import type { Spec } from '../job/spec.ts';
-import { type Attempt, exitCodeOf, type StatusOf } from '../job/state.ts';
-
-const LONGEST_BACKOFF_MS = 86_400_000;
+import type { Attempt } from '../job/state.ts';
 
 interface Attempted {
   readonly home: Home;
@@ -37,21 +35,6 @@ export function dequeue({ home, spec, job, attempt }: Attempted): void {
     // a process that finds the entry sees that the job runs
     ignoreSystemError(thrown);
   }
-}
-
-/** Undefined: the job is not retried. */
-export function retryAt(
-  spec: Spec,
-  attempt: number,
-  { outcome, endedAt }: StatusOf<'ended'>,
-): number | undefined {
-  if (!wasQueued(spec) || attempt > spec.retry) return undefined;
-  const isFailure =
-    outcome.kind === 'timed-out' ||
-    outcome.kind === 'failed' ||
-    (outcome.kind === 'exited' && !outcome.afterKill && exitCodeOf(outcome) !== 0);
-  if (!isFailure) return undefined;
-  return endedAt + Math.min(LONGEST_BACKOFF_MS, spec.backoffMs * 2 ** Math.min(attempt - 1, 30));
 }
 
 /** `hasRun`: its entry was removed at the start. Throws system errors. */

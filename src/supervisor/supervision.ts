@@ -19,13 +19,13 @@ import type { AnchoredHome } from '../job/home/anchored-home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import { type Owner, readExit, readState, readStops } from '../job/home/records.ts';
 import type { Identity } from '../job/identity.ts';
-import { type Event, nextStatus } from '../job/lifecycle.ts';
+import { type Event, nextStatus, retryAt } from '../job/lifecycle.ts';
 import type { Spec } from '../job/spec.ts';
 import type { Attempt, State, Status, StatusOf } from '../job/state.ts';
 import { Trim } from './log-limit/trim.ts';
 import { findJobProcesses, hasExitRecorder, isDraining, readShimRecord } from './own-processes.ts';
 import { type Facts, Publication } from './publication.ts';
-import { putBack, retryAt } from './requeue.ts';
+import { putBack } from './requeue.ts';
 import { PauseControl } from './stop/pause.ts';
 import { stopTree, sweeperSignals } from './stop/stop-tree.ts';
 

@@ -1160,6 +1160,17 @@ export const MUTANTS: Mutant[] = [
     by: { promised: 'a stop lets a job clean up', setting: 'a job that cleans up' },
   },
   {
+    what: 'an attempt that another one follows counts as an end when its supervisor is slow',
+    changes: [
+      {
+        file: 'engine/observe/observe.ts',
+        from: 'return retryAt(spec, attempt, endWithoutOwner(status, exit.at, exit.code, readStops(job))) === undefined;',
+        to: 'return true;',
+      },
+    ],
+    by: { test: 'chaos/stopped-supervisor.test.ts', name: /an attempt that another one follows is no end/ },
+  },
+  {
     what: 'a stop asks a child before its parent where the child has the lower pid',
     changes: [
       {
@@ -1432,7 +1443,7 @@ export const MUTANTS: Mutant[] = [
     what: 'a job is retried once less than was asked for',
     changes: [
       {
-        file: 'supervisor/requeue.ts',
+        file: 'job/lifecycle.ts',
         from: 'attempt > spec.retry) return',
         to: 'attempt >= spec.retry) return',
       },

@@ -1,10 +1,11 @@
 /** A supervisor that is stopped (SIGSTOP, a suspended machine) is neither dead nor able to answer. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { Gate } from '../rig/gate.ts';
 import { isRunning } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
-import { readJson, runPuppet } from './death.ts';
+import { readJson, runPuppet, untilPublished } from './death.ts';
 
 rigTest('the job ends while its supervisor is stopped: the code is there when it goes on', async (rig) => {
   const puppet = await rig.puppet();
@@ -61,3 +62,29 @@ rigTest('kill while the supervisor is stopped: it goes on, and stops its job', a
   assert.equal(end.exitCode, 143);
   assert.match(end.reason, /^kill \(SIGTERM\)$/);
 });
+
+rigTest(
+  'an attempt that another one follows is no end, however long its supervisor is stopped',
+  async (rig) => {
+    const gate = new Gate(rig);
+    const line = `${gate.line}; [ -e again ] && exit 0; touch again; exit 5`;
+    const id = await rig.run(['-Q', 'q', '--retry', '1', '--backoff', '0', line]);
+    const after = await rig.run(['--after', String(id), '--', 'true']);
+    await untilPublished(rig, id, 1);
+    process.kill(rig.ownerPid(id), 'SIGSTOP');
+    gate.open();
+    await until(
+      () => fs.readFileSync(rig.file(id, 'exit.1'), 'utf8'),
+      (text) => text.startsWith('5\n'),
+      'the status from the shim',
+    );
+    // as if that were long ago
+    fs.utimesSync(rig.file(id, 'exit.1'), 0, 0);
+    assert.equal((await rig.show(id)).state, 'running');
+    assert.equal((await rig.bgjob(['wait', String(id), '--timeout', '0s'])).code, 75);
+    assert.equal((await rig.show(after)).state, 'queued');
+    process.kill(rig.ownerPid(id), 'SIGCONT');
+    assert.equal((await rig.bgjob(['wait', String(id), String(after)])).code, 0);
+    assert.equal((await rig.show(id)).attempts, 2);
+  },
+);

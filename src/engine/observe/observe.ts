@@ -27,7 +27,7 @@ import {
   readStops,
 } from '../../job/home/records.ts';
 import type { Identity } from '../../job/identity.ts';
-import { endWithoutOwner } from '../../job/lifecycle.ts';
+import { endWithoutOwner, retryAt } from '../../job/lifecycle.ts';
 import { findEntry } from '../../job/queue/queue-files.ts';
 import type { Spec } from '../../job/spec.ts';
 import type { State, Status, StatusOf } from '../../job/state.ts';
@@ -130,14 +130,14 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
         return ended(lostStatus(job, identity, status, spec, 'it is not in its queue any more'));
     }
   }
-  if (isAttended(job, identity) && !isStuck(job, status, known?.attempt ?? 1))
+  const attempt = known?.attempt ?? 1;
+  if (isAttended(job, identity) && !isStuck(job, status, spec, attempt))
     return { kind: 'live', id, spec, status, state: known };
 
   // read again: the process that held the FIFO a moment ago wrote the end before it closed it
   const again = readState(job);
   if (again.kind === 'read' && again.value.status.phase === 'ended')
     return { kind: 'ended', id, spec, status: again.value.status, state: again.value };
-  const attempt = known?.attempt ?? 1;
   const exit = readExit(job, attempt);
   if (exit)
     return ended(endWithoutOwner(status, exit.at, exit.code, readStops(job), startByShim(job, identity)));
@@ -166,12 +166,14 @@ function hasMoved(job: JobPaths, owner: Found<Owner>, state: Found<State>): bool
 /**
  * Whether the exit status has been on record for long and the owner has not published the end: the owner is
  * stopped (SIGSTOP), and will publish the same when it continues. During a stop of the job this does not
- * count: there the end is published when all processes are gone.
+ * count: there the end is published when all processes are gone. Nor does it after an attempt that another
+ * one follows: the owner puts the job back into its queue when it continues.
  */
-function isStuck(job: JobPaths, { phase }: Status, attempt: number): boolean {
-  const exit = phase === 'stopping' ? undefined : readExit(job, attempt);
+function isStuck(job: JobPaths, status: Status, spec: Spec, attempt: number): boolean {
+  const exit = status.phase === 'stopping' ? undefined : readExit(job, attempt);
   // in either direction: if the clock was set back, the end lies in the future
-  return exit !== undefined && Math.abs(systemClock.now() - exit.at) > STUCK_MS;
+  if (exit === undefined || Math.abs(systemClock.now() - exit.at) <= STUCK_MS) return false;
+  return retryAt(spec, attempt, endWithoutOwner(status, exit.at, exit.code, readStops(job))) === undefined;
 }
 
 /** Records of a queued job's start are not flushed: if a power cut emptied them, the job waits again. */

@@ -16,14 +16,14 @@ import { EXIT } from '../../job/failure.ts';
 import type { AnchoredHome } from '../../job/home/anchored-home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { type Owner, readState, readStops } from '../../job/home/records.ts';
-import { type Event, nextStatus } from '../../job/lifecycle.ts';
+import { type Event, nextStatus, retryAt } from '../../job/lifecycle.ts';
 import { readAttemptStart } from '../../job/log/attempt-start.ts';
 import type { Spec } from '../../job/spec.ts';
 import type { Attempt, Status, Stop, Unseen } from '../../job/state.ts';
 import type { Target } from '../../job/target.ts';
 import { isPlain, markTargetDone } from '../../job/targets/target-records.ts';
 import { Publication } from '../../supervisor/publication.ts';
-import { dequeue, putBack, retryAt, writeHeading } from '../../supervisor/requeue.ts';
+import { dequeue, putBack, writeHeading } from '../../supervisor/requeue.ts';
 import { headingBytes, LogCopy } from './log-copy.ts';
 import { limitText } from './reasons.ts';
 
