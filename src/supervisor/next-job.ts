@@ -26,15 +26,16 @@ const snapshots = new Map<string, QueueSnapshot>();
 
 /**
  * `isLocked`: the ended job is still locked by this process and frees its slot. A failure does not matter for
- * its end: the next bgjob command does what is left.
+ * its end: the next bgjob command does what is left. Returns whether a job waits for the end of this one: then
+ * the queue must be moved on once more when the end is published.
  */
 export async function startNextJob(
   { home, spec, job, owner, mayStartNext, start, isOver }: Supervision,
   isLocked: boolean,
-): Promise<void> {
+): Promise<boolean> {
   const name = spec.placement?.queue;
   // another home may have been made in the same directory
-  if (name === undefined || !home.isOpen()) return;
+  if (name === undefined || !home.isOpen()) return false;
   let snapshot = snapshots.get(name);
   // the home was moved
   if (snapshot?.queue.dir !== home.queue(name).dir) snapshot = new QueueSnapshot(home, name);
@@ -44,16 +45,17 @@ export async function startNextJob(
   try {
     // where Node is gone no fresh process can be started, and this one goes on
     if (!mayStartNext || (isProgramReplaced() && missingPart() === undefined)) {
-      await attend(snapshot, moverFor(home, { handsOn: isOver, untilShim: true }));
-      return;
+      return (await attend(snapshot, moverFor(home, { handsOn: isOver, untilShim: true }))).awaitsOwn;
     }
     const mine = { start: async (admitted: Admitted) => take(home, admitted, start), most: 1 };
-    const { started, free } = await attend(snapshot, moverFor(home, { ...mine, handsOn: true }));
+    const first = await attend(snapshot, moverFor(home, { ...mine, handsOn: true }));
+    if (first.started === 0 || first.free === 0) return first.awaitsOwn;
     // other free slots are for processes that must be started
-    if (started > 0 && free > 0) await attend(snapshot, moverFor(home, { waitsForOthers: false }));
+    return (await attend(snapshot, moverFor(home, { waitsForOthers: false }))).awaitsOwn;
   } catch (thrown) {
     // a full disk, mostly; the end of this job is published anyway
     if (!isSystemError(thrown)) recordCrash({ job, owner }, thrown);
+    return false;
   }
 }
 

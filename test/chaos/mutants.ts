@@ -1160,6 +1160,13 @@ export const MUTANTS: Mutant[] = [
     by: { promised: 'a stop lets a job clean up', setting: 'a job that cleans up' },
   },
   {
+    what: 'a job that waits for the last one of its queue is left until the next command',
+    changes: [
+      { file: 'supervisor/supervision.ts', from: 'if (isAwaited) await this.startNextJob();', to: '' },
+    ],
+    by: { test: 'chaos/queue-after.test.ts', name: /one that waits for the last job of its own queue/ },
+  },
+  {
     what: 'an attempt that another one follows counts as an end when its supervisor is slow',
     changes: [
       {

@@ -1,8 +1,10 @@
 /** Dependencies: who waits for another starts when that succeeded, and is skipped when it never will; the reason is told. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { join } from 'node:path';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
+import { readJson } from './death.ts';
 import { assertIdle, Book, jobsOf, machinery, slain, untilEnded } from './queues.ts';
 
 const run = (rig: Rig, book: Book, words: string[], body = ':', code = 0): Promise<number> =>
@@ -138,4 +140,31 @@ rigTest('a retry is no end: who waits for a job waits for its last attempt', asy
   assert.deepEqual(book.starts, [id, id, id, after]);
   assert.equal((await jobsOf(rig, [id]))[0].exitCode, 0);
   await assertIdle(rig);
+});
+
+rigTest('one that waits for the last job of its own queue: no command moves it on', async (rig) => {
+  const book = new Book(rig);
+  for (const [n, words] of [
+    ['-Q', 'q'],
+    ['--delay', '1ms'],
+  ].entries()) {
+    const gate = join(rig.dir, `gate.${n}`);
+    const first = await run(rig, book, words, `until [ -e '${gate}' ]; do sleep 0.01; done`, 4);
+    const own = n === 0 ? words : [];
+    const any = await run(rig, book, [...own, '--after-any', String(first)]);
+    const skipped = await run(rig, book, [...own, '--after', String(first)]);
+    fs.writeFileSync(gate, '');
+    await until(
+      () => book.starts.includes(any),
+      (started) => started,
+      'the start of what waits for any end',
+    );
+    await until(
+      () => readJson(rig.file(skipped, 'state.json'))?.status.outcome?.kind,
+      (kind) => kind === 'skipped',
+      'the end of what waits for a success',
+    );
+    await rig.bgjob(['wait', String(any)]);
+    await assertIdle(rig);
+  }
 });

@@ -70,6 +70,8 @@ export interface AdvanceResult {
   at: number | null;
   /** Jobs of other queues, or of none, for which they wait. */
   after: JobId[];
+  /** Whether some wait for a job of this process, whose end may not be published yet. */
+  awaitsOwn: boolean;
   /** Jobs of this queue for which they wait: an older bgjob runs them, which would pass these over. */
   older: JobId[];
 }
@@ -198,6 +200,7 @@ export async function advance(
   ): AdvanceResult => ({
     ...{ reason, ours, unready, at, started, free: free - handedOn, older: [...older] },
     after: [...(after as Set<JobId>)].filter((id) => !isOfQueue(snapshot, id)),
+    awaitsOwn: [...(after as Set<JobId>)].some((id) => snapshot.own.has(id)),
   });
   const deadline = systemClock.monotonic() + SETTLE_MS;
   /** Waiting jobs that are locked: another process is about to start them, or has just put them back. */
