@@ -81,7 +81,8 @@ rigTest('a kill that was asked for while nobody was in charge is carried out by 
   const id = await runPuppet(rig, puppet);
   const before = rig.ownerPid(id);
   process.kill(before, 'SIGSTOP');
-  const kill = rig.startBgjob(['kill', String(id)]);
+  // the killer itself sweeps when no owner has answered within the grace and two seconds
+  const kill = rig.startBgjob(['kill', '--grace', '1m', String(id)]);
   await until(
     () => fs.existsSync(rig.file(id, 'stop.term')),
     (there) => there,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { rigTest } from '../rig/rig.ts';
+import { TEST_MS } from '../rig/until.ts';
 
 rigTest('10,000 lines at once: as many ids, in order, each a job with its line', async (rig) => {
   const puppet = await rig.puppet();
@@ -9,7 +10,9 @@ rigTest('10,000 lines at once: as many ids, in order, each a job with its line',
   await puppet.ready();
   await rig.untilState(1, 'running');
   const input = Array.from({ length: 10_000 }, (_, n) => `echo ${n}`).join('\n');
-  const { code, stdout } = await rig.bgjob(['run', '-Q', 'q', '--batch', '-'], { input });
+  const { code, stdout } = await rig.bgjob(['run', '-Q', 'q', '--batch', '-'], {
+    ...{ input, limitMs: TEST_MS },
+  });
   assert.equal(code, 0);
   assert.equal(stdout, `${Array.from({ length: 10_000 }, (_, n) => n + 2).join('\n')}\n`);
   for (const [id, word] of [

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { computedMs, memoryKb, openFiles } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
-import { until } from '../rig/until.ts';
+import { TEST_MS, until } from '../rig/until.ts';
 import { waiterOf } from '../rig/waiters.ts';
 
 rigTest('10,000 that wait: few descriptors, little memory, next to no time', async (rig) => {
@@ -11,7 +11,9 @@ rigTest('10,000 that wait: few descriptors, little memory, next to no time', asy
   const puppet = await rig.puppet();
   await rig.run(['-Q', 'q', '--', ...puppet.command]);
   await puppet.ready();
-  const added = await rig.bgjob(['run', '-Q', 'q', '--batch', '-'], { input: 'true\n'.repeat(10_000) });
+  const added = await rig.bgjob(['run', '-Q', 'q', '--batch', '-'], {
+    ...{ input: 'true\n'.repeat(10_000), limitMs: TEST_MS },
+  });
   const ids = added.stdout.trim().split('\n');
   assert.equal(ids.length, 10_000, added.stderr);
   const call = rig.bash('exec bgjob wait $(seq 1 10001)');

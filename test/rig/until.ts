@@ -5,7 +5,7 @@ export const CALL_MS = 120_000;
 /** One test. Shorter than FILE_MS, so that the test is named that hangs. */
 export const TEST_MS = 900_000;
 /** One test file: the runner ends it then. */
-export const FILE_MS = 1_200_000;
+export const FILE_MS = 1_800_000;
 
 /**
  * The only poll of the tests: reads until the predicate holds; fails with the last value seen. The limit ends what hangs, and is
