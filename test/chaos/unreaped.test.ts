@@ -17,7 +17,9 @@ const isPermitted = spawnSync('unshare', [...NAMESPACE, 'true']).status === 0;
 /** Prints what bgjob says after each death, `NAME: answer`. */
 const STORY = `
 say() { name=$1; shift; out=$("$@" 2>/dev/null); echo "$name: $? $out"; }
-running() { until grep -qs "\\"generation\\":$2.*\\"phase\\":\\"running\\"" "$BGJOB_HOME/jobs/$1/state.json"; do sleep 0.02; done; }
+running() { until grep -qs "\\"generation\\":$2.*\\"phase\\":\\"running\\"" "$BGJOB_HOME/jobs/$1/state.json"; do sleep 0.02; done
+  # the job has begun
+  line $1 3 >/dev/null; }
 owner() { sed 's/.*"pid":\\([0-9]*\\).*/\\1/' "$BGJOB_HOME/jobs/$1/owner.$2"; }
 line() { until sed -n "$2s/ .*//p" "$BGJOB_HOME/jobs/$1/shim" | grep .; do sleep 0.02; done; }
 zombie() { until grep -qs '^State:.Z' "/proc/$1/status"; do sleep 0.02; done; }
