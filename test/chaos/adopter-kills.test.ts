@@ -81,8 +81,7 @@ rigTest('a kill that was asked for while nobody was in charge is carried out by 
   const id = await runPuppet(rig, puppet);
   const before = rig.ownerPid(id);
   process.kill(before, 'SIGSTOP');
-  // the killer itself sweeps when no owner has answered within the grace and two seconds
-  const kill = rig.startBgjob(['kill', '--grace', '1m', String(id)]);
+  const kill = rig.startBgjob(['kill', String(id)]);
   await until(
     () => fs.existsSync(rig.file(id, 'stop.term')),
     (there) => there,
@@ -91,6 +90,7 @@ rigTest('a kill that was asked for while nobody was in charge is carried out by 
   process.kill(before, 'SIGKILL');
   const { code, stdout } = await kill.answer;
   assert.equal(code, 0);
-  assert.match(stdout, /^1 killed \(TERM, /);
+  // where the adopter boots slowly the killer has sent TERM itself, and the adopter records the end
+  assert.match(stdout, /^1 (killed \(TERM, |exited 143 \(after kill\) )/);
   await untilPublished(rig, id, 2);
 });
