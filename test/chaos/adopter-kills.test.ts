@@ -90,7 +90,8 @@ rigTest('a kill that was asked for while nobody was in charge is carried out by 
   process.kill(before, 'SIGKILL');
   const { code, stdout } = await kill.answer;
   assert.equal(code, 0);
-  // where the adopter boots slowly the killer has sent TERM itself, and the adopter records the end
-  assert.match(stdout, /^1 (killed \(TERM, |exited 143 \(after kill\) )/);
+  // The kill lets the old owner go on, which may have claimed the first signal before it died: then KILL comes
+  // after the grace. Where the adopter boots slowly the killer has sent TERM itself.
+  assert.match(stdout, /^1 (killed \(|exited 143 \(after kill\) )/);
   await untilPublished(rig, id, 2);
 });
