@@ -81,6 +81,10 @@ const TROUBLE: Record<Trouble, (target: ShownTarget, said: string) => MessageAnd
     'the connection broke. Jobs there go on',
     `bgjob connects again by itself; look now: bgjob targets ${quoteWord(target.name)}`,
   ],
+  'slurm-down': () => [
+    'slurmctld does not answer there. Jobs that Slurm has go on',
+    'bgjob asks again by itself. Ask an administrator if it stays so; this must say UP: scontrol ping',
+  ],
   unclear: (target) => ['ssh ended without a login', `try the same by hand: ${sshLine(target)}`],
 };
 
@@ -104,6 +108,8 @@ export function targetRefusalText(
 ): MessageAndHint {
   const name = safe(target.name);
   switch (why) {
+    case 'engine':
+      return [`${name}: Slurm did not accept the job: ${safe(said)}`, 'correct "options" of this target'];
     case 'no-cwd':
       return [
         `${name}: there is no directory ${safe(cwd ?? '')}`,

@@ -37,6 +37,8 @@ export const TROUBLES = [
   'far-folder',
   /** The connection broke, or nothing came for a while. */
   'connection-lost',
+  /** The machine answers, and slurmctld does not; `said` is what `scontrol ping` says. */
+  'slurm-down',
   'unclear',
 ] as const;
 export type Trouble = (typeof TROUBLES)[number];
@@ -112,37 +114,73 @@ export type SubmitResult =
   /** `known`: the claim was there; the job was not started again. */
   | { kind: 'accepted' | 'known'; nativeId: string }
   /** It was not started, and will not be. */
-  | { kind: 'refused'; why: 'no-cwd' | 'no-room' | 'cannot-write' | 'cannot-trim'; said: string }
+  /** `engine`: the engine there did not accept it; `said` is what it says. */
+  | { kind: 'refused'; why: 'no-cwd' | 'no-room' | 'cannot-write' | 'cannot-trim' | 'engine'; said: string }
+  /** It was certainly not sent: the engine there did not answer before. It may be sent later. */
+  | { kind: 'unsent'; error: TargetError }
   /** No answer came. The same call with the same uid is harmless. */
   | { kind: 'maybe'; error: TargetError };
 
-/** The end record of the far shim, its checksum proven. */
+/** What an engine with a will of its own did to a job, or knows of its end. */
+export const VERDICTS = [
+  /** Slurm: TIMEOUT. */
+  'time-limit',
+  'out-of-memory',
+  /** Somebody cancelled it there, and it was not bgjob. */
+  'cancelled',
+  /** And not started again. */
+  'preempted',
+  /** Its node failed. Its processes may live. */
+  'node-failed',
+  /** The engine could not start it: its log folder is not there on the node, for instance. It never ran. */
+  'not-started',
+  /** It is over, and nothing says how. */
+  'unclear',
+] as const;
+
+export interface Verdict {
+  word: (typeof VERDICTS)[number];
+  /** As the engine says it: `TIMEOUT TimeLimit 0:9`. */
+  said: string;
+}
+
+/** The end record of the far shim, its checksum proven; or of the engine there, if the shim could not write one. */
 export interface FarEnd {
   uid: string;
-  /** As the shell has it: 128+N for signal N. */
-  status: number;
+  /** As the shell has it: 128+N for signal N. Null: not known; then there is a verdict. */
+  status: number | null;
   /** The limit that stopped it; then `status` may be anything. */
   limit: 'timeout' | 'max-log' | null;
   /** How long the main process ran, by the far clock. */
   tookMs: number;
   /** A signal of a stop was sent before its end. */
   afterStop: boolean;
+  /** It decides the outcome; `status` stays a fact. Null: the job ended by itself, or by us. */
+  verdict: Verdict | null;
+  /** How many times the engine there started it again. */
+  restarts: number;
 }
 
 export type FarState =
   /** No claim is there: the job never started there, or its records were removed. */
   | { kind: 'absent' }
-  /** The engine has it in a queue of its own. */
-  | { kind: 'queued'; reason: string }
+  /** The engine has it in a queue of its own. `restarts`: how many times it was put back there. */
+  | { kind: 'queued'; reason: string; restarts: number }
   /** Its shim is about to start it. */
   | { kind: 'claimed' }
   /** `ranMs`: since its start, by the far clock. */
-  | { kind: 'running'; pid: number; host: string; ranMs: number }
+  | { kind: 'running'; pid: number; host: string; ranMs: number; restarts: number }
   | { kind: 'ended'; end: FarEnd }
-  /** Final. `restarted`: the far machine was. `gone`: no process and no end record, for the grace. */
-  | { kind: 'lost'; why: 'restarted' | 'gone' }
-  /** Nothing can be said. `other-host`: the connection reached another machine of the same home. */
-  | { kind: 'unknown'; why: 'no-process' | 'other-host'; said: string };
+  /**
+   * Final. `restarted`: the far machine was. `gone`: no process and no end record, for the grace.
+   * `forgotten`: no end record, and the engine there does not know the job, for the grace.
+   */
+  | { kind: 'lost'; why: 'restarted' | 'gone' | 'forgotten' }
+  /**
+   * Nothing can be said. `other-host`: the connection reached another machine of the same home.
+   * `engine-silent`: the machine answers, the engine there does not; `said` is what it says.
+   */
+  | { kind: 'unknown'; why: 'no-process' | 'other-host' | 'engine-silent'; said: string };
 
 /** What `stop` did. The grace and the SIGKILL after it are the far side's. */
 export interface StopResult {
@@ -197,6 +235,21 @@ export interface FarFacts {
   readyMs: number;
 }
 
+/** What Slurm says of itself. */
+export interface SlurmFacts {
+  version: string;
+  cluster: string;
+  /** `scontrol ping` finds slurmctld. Without it the rest is empty. */
+  answers: boolean;
+  /** Whether there is a database of ended jobs. bgjob needs none. */
+  accounting: boolean;
+  /** So many tasks fit into one array. */
+  maxArray: number;
+  /** How long slurmctld remembers a job after its end, seconds; 0: for ever. */
+  minJobAge: number;
+  partitions: { name: string; isDefault: boolean; state: string; nodes: number; timeLimit: string }[];
+}
+
 export interface EngineAbilities {
   stdin: boolean;
   pty: boolean;
@@ -216,8 +269,18 @@ export interface Engine {
   /** Writes a file into the folder there and removes it; throws a TargetError `far-folder`. */
   probe(): Promise<void>;
   submit(job: FarJob): Promise<SubmitResult>;
-  /** One call for all jobs. */
+  /**
+   * Several jobs of the same limits, in the order of the results: as few calls there as possible. Slurm:
+   * arrays of `maxArray` at most.
+   */
+  submitAll(jobs: FarJob[]): Promise<SubmitResult[]>;
+  /**
+   * One call for all jobs. What the engine there knows of an end without a record becomes a record now: so
+   * the end of a job comes by `follow`, after its output, whatever ended it.
+   */
   look(jobs: { uid: string; nativeId: string }[]): Promise<Map<string, FarState>>;
+  /** What the engine there says of itself; null: it is none of its own. */
+  slurmFacts(): Promise<SlurmFacts | null>;
   /**
    * Signals the processes of a job now; the far side sends SIGKILL after the grace, with or without us.
    * `signal` without SIG; `0` only counts. A job whose end is recorded: its leftovers, also when

@@ -30,5 +30,7 @@ export function parseFarEnd(line: string): FarEnd | undefined {
     limit: limit === '-' ? null : (limit as 'timeout' | 'max-log'),
     tookMs: Number(took) * 10,
     afterStop: stopped === '1',
+    verdict: null,
+    restarts: 0,
   };
 }

@@ -169,6 +169,10 @@ export class ShimEngine implements Engine {
     return { kind: 'refused', why, said: said.join(' ') };
   }
 
+  submitAll(jobs: FarJob[]): Promise<SubmitResult[]> {
+    return Promise.all(jobs.map((job) => this.submit(job)));
+  }
+
   async look(jobs: { uid: string }[]): Promise<Map<string, FarState>> {
     const uids = jobs.map(({ uid }) => checkUid(uid));
     const { lines } = await this.request(`L ${uids.join(' ')}\n`);
@@ -193,7 +197,13 @@ export class ShimEngine implements Engine {
     this.absentSince.delete(uid);
     if (end) return { kind: 'ended', end };
     if (kind === 'r')
-      return { kind: 'running', pid: Number(words[1]), host: words[2]!, ranMs: Number(words[3]) * 10 };
+      return {
+        kind: 'running',
+        pid: Number(words[1]),
+        host: words[2]!,
+        ranMs: Number(words[3]) * 10,
+        restarts: 0,
+      };
     if (kind === 'b') return { kind: 'lost', why: 'restarted' };
     if (kind === 'h') return { kind: 'unknown', why: 'other-host', said: words[1] ?? '' };
     return { kind: 'absent' };
@@ -206,6 +216,10 @@ export class ShimEngine implements Engine {
     return this.now() - since >= (this.options.lostAfterMs ?? LOST_AFTER_MS)
       ? { kind: 'lost', why: 'gone' }
       : { kind: 'unknown', why: 'no-process', said: '' };
+  }
+
+  async slurmFacts(): Promise<null> {
+    return null;
   }
 
   async stop(uid: string, signal: string, graceMs: number): Promise<StopResult> {

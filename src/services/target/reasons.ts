@@ -26,6 +26,7 @@ export const lostThere = (
   ({
     restarted: `${host} was restarted`,
     gone: `its shim on ${host} was killed`,
+    forgotten: `${host} does not know it any more, and has no record of its end`,
     absent: `its records on ${host} are gone`,
   })[why];
 

@@ -281,7 +281,7 @@ class TargetService {
     }
     job.mayRunThere = true;
     const sent = await this.engine.submit(far);
-    if (sent.kind === 'maybe') throw sent.error;
+    if (sent.kind === 'maybe' || sent.kind === 'unsent') throw sent.error;
     if (sent.kind === 'refused') job.failed(notStarted(this.target, sent));
     else {
       if (sent.kind === 'accepted') job.started(0);
