@@ -11,7 +11,6 @@ export interface SlurmEngineOptions extends ShimEngineOptions {
 }
 
 export class SlurmEngine extends ShimEngine {
-  // biome-ignore lint/complexity/noUselessConstructor: the types, before the rest
   constructor(transport: Transport, options: SlurmEngineOptions) {
     super(transport, options);
   }
