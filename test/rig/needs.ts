@@ -6,6 +6,9 @@ import { join } from 'node:path';
 const PACKAGES: Record<string, string> = {
   bwrap: 'bubblewrap',
   crontab: 'cron',
+  munged: 'munge',
+  sbatch: 'slurm-client',
+  slurmctld: 'slurmctld',
   'mkfs.ext4': 'e2fsprogs',
   'notify-send': 'libnotify-bin',
   ps: 'procps',

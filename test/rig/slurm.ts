@@ -1,0 +1,219 @@
+/**
+ * A real Slurm of one node, in a folder of its own: its munged, slurmctld and slurmd have ports, a key and a state
+ * of their own, so that several run at once on one machine. They are started and ended by pid. Without a
+ * database, as small clusters are. Needs root: slurmd does.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { missing } from './needs.ts';
+import { freePort } from './ports.ts';
+import { isRunning, processesNaming } from './processes.ts';
+import { until } from './until.ts';
+
+/** Why there can be no rig here; false: there can. */
+export function missingSlurm(): string | false {
+  const program = missing('slurmctld', 'slurmd', 'sbatch', 'munged');
+  if (program) return program;
+  return process.getuid?.() === 0 ? false : 'slurmd needs root';
+}
+
+/** On a busy machine slurmctld and slurmd need long to find each other. */
+const START_MS = 180_000;
+
+type Daemon = 'munged' | 'slurmctld' | 'slurmd';
+
+export class SlurmRig {
+  readonly dir = fs.mkdtempSync(join(tmpdir(), 'bgjob-slurm-'));
+  readonly node = hostname().split('.')[0]!;
+  private readonly daemons = new Map<Daemon, ChildProcess>();
+  private ports: [number, number] = [0, 0];
+
+  /** `lines` are more lines of slurm.conf; the last of a name counts. `cpus`: so many jobs run at once. */
+  constructor(
+    private readonly lines: string[] = [],
+    private readonly cpus = 2,
+  ) {
+    // jobs of other users, and munged's client
+    if ((fs.statSync(tmpdir()).mode & 0o001) === 0) fs.chmodSync(tmpdir(), 0o711);
+    fs.chmodSync(this.dir, 0o755);
+  }
+
+  get config(): string {
+    return join(this.dir, 'slurm.conf');
+  }
+
+  /** What a login on this cluster has. */
+  get env(): Record<string, string> {
+    return { SLURM_CONF: this.config, PATH: '/usr/bin:/bin:/usr/sbin:/sbin' };
+  }
+
+  /** `this.env` as lines of sh, for a login that has nothing. */
+  get setup(): string {
+    return `export SLURM_CONF='${this.config}'`;
+  }
+
+  private writeConfig(): void {
+    const { dir, node, cpus } = this;
+    const [ctld, slurmd] = this.ports;
+    const own: Record<string, string | number> = {
+      ClusterName: 'rig',
+      SlurmctldHost: `${node}(127.0.0.1)`,
+      SlurmUser: 'root',
+      SlurmdUser: 'root',
+      AuthType: 'auth/munge',
+      CredType: 'cred/munge',
+      AuthInfo: `socket=${dir}/munge.socket`,
+      SlurmctldPort: ctld,
+      SlurmdPort: slurmd,
+      StateSaveLocation: `${dir}/state`,
+      SlurmdSpoolDir: `${dir}/spool`,
+      SlurmctldPidFile: `${dir}/slurmctld.pid`,
+      SlurmdPidFile: `${dir}/slurmd.pid`,
+      SlurmctldLogFile: `${dir}/slurmctld.log`,
+      SlurmdLogFile: `${dir}/slurmd.log`,
+      ProctrackType: 'proctrack/linuxproc',
+      TaskPlugin: 'task/none',
+      SelectType: 'select/cons_tres',
+      SelectTypeParameters: 'CR_CPU_Memory',
+      JobAcctGatherType: 'jobacct_gather/linux',
+      JobAcctGatherFrequency: 1,
+      ReturnToService: 2,
+      MpiDefault: 'none',
+      SlurmdTimeout: 10,
+      SlurmctldTimeout: 10,
+      MessageTimeout: 10,
+      KillWait: 2,
+      MinJobAge: 300,
+      MaxArraySize: 1001,
+      MaxJobCount: 20_000,
+      SchedulerType: 'sched/backfill',
+      SchedulerParameters: 'batch_sched_delay=0,sched_interval=1,sched_min_interval=0,bf_interval=1',
+      AccountingStorageType: 'accounting_storage/none',
+      JobCompType: 'jobcomp/none',
+    };
+    const named = this.lines.filter((line) => !/^(Node|Partition)Name=/.test(line));
+    for (const line of named) own[line.slice(0, line.indexOf('='))] = line.slice(line.indexOf('=') + 1);
+    const partitions = this.lines.filter((line) => line.startsWith('PartitionName='));
+    fs.writeFileSync(
+      this.config,
+      [
+        ...Object.entries(own).map(([key, value]) => `${key}=${value}`),
+        `NodeName=${node} NodeAddr=127.0.0.1 CPUs=${cpus} RealMemory=4000 State=UNKNOWN`,
+        `PartitionName=main Nodes=${node} Default=YES MaxTime=INFINITE State=UP DefMemPerCPU=50 OverSubscribe=NO`,
+        ...partitions.map((line) => `${line} Nodes=${node}`),
+        '',
+      ].join('\n'),
+    );
+  }
+
+  async start(): Promise<void> {
+    for (const name of ['state', 'spool']) fs.mkdirSync(join(this.dir, name), { recursive: true });
+    fs.writeFileSync(join(this.dir, 'munge.key'), randomBytes(128), { mode: 0o600 });
+    const { dir } = this;
+    const files = ['key-file=munge.key', 'pid-file=munge.pid', 'log-file=munge.log', 'seed-file=munge.seed'];
+    this.spawn('munged', [
+      ...['--foreground', '--force', `--socket=${dir}/munge.socket`],
+      ...files.map((file) => `--${file.replace('=', `=${dir}/`)}`),
+    ]);
+    await until(() => fs.existsSync(`${dir}/munge.socket`), Boolean, 'munged to listen');
+    this.ports = [await freePort(), await freePort()];
+    this.writeConfig();
+    this.startCtld();
+    this.startSlurmd();
+    await this.untilNode('idle');
+  }
+
+  private spawn(name: Daemon, args: string[]): void {
+    const log = fs.openSync(join(this.dir, `${name}.out`), 'a');
+    const env = { ...process.env, ...this.env };
+    // of a test that runs in a job
+    for (const key of Object.keys(env)) if (/^BGJOB_/.test(key)) delete env[key as keyof typeof env];
+    this.daemons.set(name, spawn(`/usr/sbin/${name}`, args, { env, cwd: '/', stdio: ['ignore', log, log] }));
+    fs.closeSync(log);
+  }
+
+  startCtld = (): void => this.spawn('slurmctld', ['-D', '-f', this.config]);
+  startSlurmd = (): void => this.spawn('slurmd', ['-D', '-f', this.config]);
+
+  pid(name: Daemon): number {
+    return this.daemons.get(name)!.pid!;
+  }
+
+  /** Ends a daemon; what it has started goes on. */
+  async kill(name: Daemon, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const { pid } = this.daemons.get(name)!;
+    if (pid === undefined || !isRunning(pid)) return;
+    process.kill(pid, signal);
+    await until(
+      () => isRunning(pid),
+      (runs) => !runs,
+      `${name} to end`,
+    );
+  }
+
+  /** slurmctld is back, and answers. */
+  async restartCtld(): Promise<void> {
+    this.startCtld();
+    await until(
+      () => this.call(['scontrol', 'ping']).code,
+      (code) => code === 0,
+      'slurmctld to answer',
+      START_MS,
+    );
+  }
+
+  async untilNode(state: string): Promise<void> {
+    await until(
+      () =>
+        this.call(['sinfo', '-h', '-o', '%T'])
+          .stdout.split('\n')[0]!
+          .replace(/[*~#$@!%^+-]+$/, ''),
+      (now) => now === state,
+      `the node to be ${state} (${this.dir})`,
+      START_MS,
+    );
+  }
+
+  /** Calls a command of Slurm as an administrator. */
+  call(argv: string[], input = ''): { code: number | null; stdout: string; stderr: string } {
+    const { status, stdout, stderr } = spawnSync(argv[0]!, argv.slice(1), {
+      env: { ...process.env, ...this.env },
+      encoding: 'utf8',
+      input,
+      cwd: '/',
+    });
+    return { code: status, stdout, stderr };
+  }
+
+  /** The rows of squeue, of all states. */
+  queue(format = '%i|%T|%r|%j|%k'): string[] {
+    const { stdout } = this.call(['squeue', '-h', '-t', 'all', '-o', format]);
+    return stdout.split('\n').filter(Boolean);
+  }
+
+  /** The number that Slurm gave to the job with this name; undefined: it does not know one. */
+  idOf(name: string): string | undefined {
+    return this.queue('%A|%j')
+      .find((row) => row.endsWith(`|${name}`))
+      ?.split('|')[0];
+  }
+
+  async clear(): Promise<void> {
+    for (const name of ['slurmctld', 'slurmd', 'munged'] as const)
+      if (this.daemons.has(name)) await this.kill(name);
+    // slurmstepd and its jobs outlive slurmd
+    await until(
+      () => {
+        const left = processesNaming(this.dir);
+        for (const { pid } of left) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+        return left;
+      },
+      (left) => left.length === 0,
+      'all processes of the rig to be gone',
+    );
+    fs.rmSync(this.dir, { recursive: true, force: true });
+  }
+}
