@@ -8,19 +8,47 @@ import type { FarJob } from './engine.ts';
 import controlText from './far/control.sh';
 import processesText from './far/processes.sh';
 import shimText from './far/shim.sh';
+import slurmText from './far/slurm.sh';
 import perlText from './far/stream.pl';
 import pythonText from './far/stream.py';
 
 /** In which grade the log is streamed, best first. `sh` is always there. */
 export const STREAM_PROGRAMS = ['perl', 'python3'] as const;
 
-const SHIM = `${processesText}\n${shimText}`;
+export interface SlurmSettings {
+  partition: string | null;
+  /** Options of sbatch; they win over ours, but for the ones by which bgjob knows the job. */
+  options: readonly string[];
+  /** Lines of sh that make the commands of Slurm known there: `module load slurm`. */
+  setup: string | null;
+}
+
+/** The functions that slurm.sh needs, and the text itself. */
+function slurmFunctions({ partition, options, setup }: SlurmSettings): string {
+  const own = ['--no-requeue', ...(partition === null ? [] : [`--partition=${partition}`]), ...options];
+  return [
+    `far_setup() {\n:\n${setup ?? ''}\n}`,
+    `far_sbatch() {
+      far_limit=--time=$1
+      [ "$1" != - ] || far_limit=
+      shift
+      sbatch $far_limit ${own.map(quote).join(' ')} "$@"
+    }`,
+    slurmText,
+  ].join('\n');
+}
+
+/** What the shim must know of Slurm. */
+const slurmWord = (slurm: SlurmSettings | undefined): string =>
+  slurm === undefined ? '' : slurm.options.some((word) => word === '--requeue') ? 'again' : 'once';
 
 export interface FarPlace {
   /** Names the home here: `TOKENHASH`. Two clients of one account do not meet. */
   client: string;
   /** The folder there; a relative one is below the home; null: the default. */
   folder: string | null;
+  /** Where Slurm runs the jobs. */
+  slurm?: SlurmSettings;
 }
 
 /** The control program; with `isStream` it becomes the log stream where one of `grades` can run. */
@@ -35,8 +63,10 @@ export function controlProgram(place: FarPlace, grades: readonly string[], isStr
     `far_client=${quote(place.client)} far_folder=${quote(place.folder ?? '')}`,
     `far_grades=${quote(grades.join(' '))}`,
     `far_stream() {\n${isStream ? stream.join('\n') : ':'}\n}`,
-    `far_shim() { cat <<'END_OF_FAR_SHIM'\n${SHIM}\nEND_OF_FAR_SHIM\n}`,
+    `far_shim() { cat <<'END_OF_FAR_SHIM'`,
+    `far_slurm=${slurmWord(place.slurm)}\n${processesText}\n${shimText}\nEND_OF_FAR_SHIM\n}`,
     processesText,
+    `far_engine() {\n:\n${place.slurm ? slurmFunctions(place.slurm) : ''}\n}`,
     controlText,
   ].join('\n');
 }

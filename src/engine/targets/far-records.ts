@@ -1,5 +1,5 @@
 /** The end record of the far shim: one line, padded, whose last word is the POSIX checksum of the rest. */
-import type { FarEnd } from './engine.ts';
+import { type FarEnd, VERDICTS } from './engine.ts';
 
 const TABLE = Array.from({ length: 256 }, (_, byte) => {
   let sum = byte << 24;
@@ -18,19 +18,37 @@ export function posixChecksum(bytes: Uint8Array): number {
   return ~sum >>> 0;
 }
 
-/** Undefined: it is not whole, or not of this version. It is believed only with its checksum. */
+/** Undefined: it is not whole, or not of these versions. It is believed only with its checksum. */
 export function parseFarEnd(line: string): FarEnd | undefined {
-  const match = /^(1 ([A-Za-z0-9-]+) (\d{1,3}) (-|timeout|max-log) (\d+) ([01])) (\d+)\s*$/.exec(line);
+  const match = RECORD.exec(line);
   if (!match) return undefined;
-  const [, text, uid, status, limit, took, stopped, sum] = match;
-  if (posixChecksum(Buffer.from(text!)) !== Number(sum) || Number(status) > 255) return undefined;
+  const [, text, uid, status, limit, took, stopped, restarts, word, said, sum] = match;
+  const code = status === '-' ? null : Number(status);
+  const known = VERDICTS.find((one) => one === word);
+  if (posixChecksum(Buffer.from(text!)) !== Number(sum) || (code ?? 0) > 255) return undefined;
+  // of a later version: how it ended is not known then
+  const verdict = word === undefined || word === '-' ? null : (known ?? 'unclear');
+  if (code === null && verdict === null) return undefined;
   return {
     uid: uid!,
-    status: Number(status),
+    status: code,
     limit: limit === '-' ? null : (limit as 'timeout' | 'max-log'),
     tookMs: Number(took) * 10,
     afterStop: stopped === '1',
-    verdict: null,
-    restarts: 0,
+    verdict: verdict && { word: verdict, said: said === '-' ? '' : decodeURIComponent(said!) },
+    restarts: Number(restarts ?? 0),
   };
+}
+
+/** Version 2 is of an engine with a will of its own: RESTARTS VERDICT SAID. */
+const RECORD =
+  /^([12] ([A-Za-z0-9-]+) (\d{1,3}|-) (-|timeout|max-log) (\d+) ([01])(?: (\d+) ([a-z-]+) ([\w.!~*'()%-]+))?) (\d+)\s*$/;
+
+/** The same as text, for the far side to keep. */
+export function farEndRecord(end: FarEnd): string {
+  const { uid, status, limit, tookMs, afterStop, verdict, restarts } = end;
+  const said = encodeURIComponent(verdict?.said ?? '') || '-';
+  const words = ['2', uid, status ?? '-', limit ?? '-', Math.round(tookMs / 10), afterStop ? 1 : 0, restarts];
+  const text = [...words, verdict?.word ?? '-', said].join(' ');
+  return `${text} ${posixChecksum(Buffer.from(text))}`;
 }

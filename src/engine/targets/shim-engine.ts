@@ -13,6 +13,7 @@ import {
   type FarStream,
   type FollowEvents,
   type Following,
+  type SlurmFacts,
   type StopResult,
   type SubmitResult,
   TargetError,
@@ -42,13 +43,17 @@ const LOST_AFTER_MS = 30_000;
 
 const isUid = (text: string): boolean => /^[A-Za-z0-9][A-Za-z0-9-]{0,100}$/.test(text);
 
-function checkUid(uid: string): string {
+export function checkUid(uid: string): string {
   if (!isUid(uid)) throw new Error(`not a uid: ${uid}`);
   return uid;
 }
 
+export function checkSignal(signal: string): void {
+  if (!/^(0|[A-Z][A-Z0-9+-]*)$/.test(signal)) throw new Error(`not a signal: ${signal}`);
+}
+
 /** Times travel as hundredths of a second; a limit is never shorter than asked. */
-const hundredths = (ms: number | null): string => (ms === null ? '-' : String(Math.ceil(ms / 10)));
+export const hundredths = (ms: number | null): string => (ms === null ? '-' : String(Math.ceil(ms / 10)));
 
 function parseFacts(hello: string, nearMs: number, readyMs: number): FarFacts {
   const [grade, system, host, user, home, folder, seconds, , missing] = hello.split('|');
@@ -77,12 +82,12 @@ export class ShimEngine implements Engine {
   };
   private opening: Promise<{ channel: FarChannel; facts: FarFacts }> | undefined;
   /** Since when a job had neither a process nor an end. */
-  private readonly absentSince = new Map<string, number>();
-  private readonly now: () => number;
+  protected readonly absentSince = new Map<string, number>();
+  protected readonly now: () => number;
 
   constructor(
     private readonly transport: Transport,
-    private readonly options: ShimEngineOptions,
+    protected readonly options: ShimEngineOptions,
   ) {
     this.now = options.now ?? (() => performance.now());
   }
@@ -108,7 +113,7 @@ export class ShimEngine implements Engine {
     return this.opening!;
   }
 
-  private async request(text: string) {
+  protected async request(text: string) {
     return (await this.connection()).channel.request(text);
   }
 
@@ -141,6 +146,12 @@ export class ShimEngine implements Engine {
   }
 
   async submit(job: FarJob): Promise<SubmitResult> {
+    const answer = await this.send('S', job);
+    return typeof answer === 'string' ? this.resultOf(answer, job.uid) : answer;
+  }
+
+  /** Returns the line of the answer, or what is known without one. `more`: further words of the request. */
+  protected async send(verb: string, job: FarJob, ...more: string[]): Promise<string | SubmitResult> {
     const uid = checkUid(job.uid);
     const { facts, channel } = await this.connection();
     if (job.onMaxLog === 'trim' && job.maxLogBytes !== null && !this.can.trim)
@@ -152,20 +163,22 @@ export class ShimEngine implements Engine {
       stdin = sent;
     }
     const words = [
-      ...['S', uid, job.split ? '1' : '0', stdin, hundredths(job.timeoutMs), hundredths(job.graceMs)],
-      ...[job.signal, job.maxLogBytes ?? '-'],
+      ...[verb, uid, job.split ? '1' : '0', stdin, hundredths(job.timeoutMs), hundredths(job.graceMs)],
+      ...[job.signal, job.maxLogBytes ?? '-', ...more],
     ];
     const text = `${words.join(' ')}\n${payloadLines(job.cwd ?? '')}${payloadLines(jobScript(job))}`;
-    let line: string;
     try {
-      line = (await channel.request(text)).lines[0] ?? '';
+      return (await channel.request(text)).lines[0] ?? '';
     } catch (thrown) {
       if (thrown instanceof TargetError) return { kind: 'maybe', error: thrown };
       throw thrown;
     }
+  }
+
+  protected resultOf(line: string, uid: string): SubmitResult {
     const [kind, ...said] = line.split(' ');
     if (kind === 'accepted' || kind === 'known') return { kind, nativeId: uid };
-    const why = (['no-cwd', 'no-room'] as const).find((word) => word === kind) ?? 'cannot-write';
+    const why = (['no-cwd', 'no-room', 'engine'] as const).find((word) => word === kind) ?? 'cannot-write';
     return { kind: 'refused', why, said: said.join(' ') };
   }
 
@@ -210,7 +223,7 @@ export class ShimEngine implements Engine {
   }
 
   /** No process and no end record: the record may still come. */
-  private age(uid: string): FarState {
+  protected age(uid: string): FarState {
     const since = this.absentSince.get(uid) ?? this.now();
     this.absentSince.set(uid, since);
     return this.now() - since >= (this.options.lostAfterMs ?? LOST_AFTER_MS)
@@ -218,12 +231,12 @@ export class ShimEngine implements Engine {
       : { kind: 'unknown', why: 'no-process', said: '' };
   }
 
-  async slurmFacts(): Promise<null> {
+  async slurmFacts(): Promise<SlurmFacts | null> {
     return null;
   }
 
   async stop(uid: string, signal: string, graceMs: number): Promise<StopResult> {
-    if (!/^(0|[A-Z][A-Z0-9+-]*)$/.test(signal)) throw new Error(`not a signal: ${signal}`);
+    checkSignal(signal);
     const { lines } = await this.request(`K ${checkUid(uid)} ${signal} ${hundredths(graceMs)}\n`);
     const [, hit, denied, environments] = (lines[0] ?? '').split(' ');
     const unseen: StopResult['unseen'] =

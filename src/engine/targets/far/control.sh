@@ -1,7 +1,8 @@
 # The control program of a target: answers one request per line, until its input ends. It keeps nothing in
 # memory. Before it stand: far_nonce, far_folder (empty: the default), far_client, far_grades; the
 # text of processes.sh; far_shim, a function that prints the text of the shim; far_stream, a function that
-# becomes the log stream if this session is one, and a program that it needs is there.
+# becomes the log stream if this session is one, and a program that it needs is there; far_engine, a function
+# that replaces functions of this text where an engine other than sh runs the jobs (slurm.sh).
 #
 #     hello                           printed once, when the program has begun: see far_hello
 #     T                               writes a file and removes it           t | cannot-write WHY
@@ -32,11 +33,12 @@ case $far_folder in
 esac
 far_root=$far_folder/$far_client
 far_count=0
+far_needed='awk cat cksum date dd grep head kill ls mkdir mv rm rmdir sed sleep sort tail uname wc'
 
 # far_hello: grade|system|host|user|home|folder|seconds since 1970|can trim|missing programs
 far_hello() {
   far_missing=
-  for far_tool in awk cat cksum date dd grep head kill ls mkdir mv rm rmdir sed sleep sort tail uname wc; do
+  for far_tool in $far_needed; do
     command -v $far_tool >/dev/null 2>&1 || far_missing="$far_missing $far_tool"
   done
   [ "$far_proc" ] || command -v ps >/dev/null 2>&1 || far_missing="$far_missing ps"
@@ -106,7 +108,7 @@ far_reserve() {
 }
 
 far_submit() {
-  far_uid=$1 far_split=$2 far_stdin=$3 far_timeout=$4 far_grace=$5 far_signal=$6 far_max=$7
+  far_uid=$1 far_split=$2 far_stdin=$3 far_timeout=$4 far_grace=$5 far_signal=$6 far_max=$7 far_minutes=${8-}
   far_count=$((far_count + 1))
   far_dir=$far_root/job/$far_uid far_job=job.$$.$far_count far_end=end.$$.$far_count
   far_said=$(far_make && mkdir -p "$far_dir/verdict" 2>&1)
@@ -137,6 +139,10 @@ far_submit() {
     echo "no-room $far_root"
     return
   fi
+  far_launch
+}
+
+far_launch() {
   # A shell has what it starts with `&` ignore INT and QUIT, and so would the job. So the shim is started in
   # the foreground of a subshell, and ends that: nothing waits for it then.
   (
@@ -274,11 +280,18 @@ far_remove() {
   far_tidy
 }
 
+# far_serve_engine VERB …: answers what is its own; fails if it is none of it
+far_serve_engine() { return 1; }
+
 far_serve() {
   while IFS= read -r far_line; do
     set -- $far_line
     # the end of the program, which some shells leave for us to read
     [ $# != 0 ] || continue
+    if far_serve_engine "$@"; then
+      echo .
+      continue
+    fi
     far_verb=$1
     shift
     case $far_verb in
@@ -297,6 +310,7 @@ far_serve() {
 
 # one command, so that the shell has read all of it before an answer asks for more
 {
+  far_engine
   far_hello
   far_stream
   far_serve

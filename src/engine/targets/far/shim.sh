@@ -7,7 +7,9 @@
 # JOB and END are files in ROOT/job/UID: the script that becomes the job, and the end record, reserved. STDIN
 # is a file there, or `-`. TIMEOUT and GRACE are hundredths of a second, MAXLOG bytes; `-`: none. PATH is that of
 # the login, which the script gives to the job. JOB.shim is reserved for the record of the start.
-# The text of processes.sh stands before this one.
+# The text of processes.sh stands before this one, and before that far_slurm: where Slurm runs the job, `once`, or
+# `again` if Slurm may start it again. Slurm must explain an end after a TERM that is not ours, or by KILL: such a
+# record is left in the file `cut`.
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # of processes.sh
 # shellcheck disable=SC2034,SC2046,SC2086 # words are split where that is meant
@@ -16,6 +18,12 @@ far_root=$1 far_uid=$2
 cd "$far_root/job/$far_uid" || exit 125
 # caught, not ignored: the job would inherit an ignored signal
 trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE
+
+far_cut=
+far_is_stopped() {
+  for far_dir in stop.*; do [ ! -d "$far_dir" ] || return 0; done
+  return 1
+}
 
 if [ "$3" = reap ]; then
   far_read_record "$far_uid"
@@ -26,9 +34,27 @@ far_job=$3 far_end=$4 far_split=$5 far_stdin=$6 far_timeout=$7 far_grace=$8 far_
 shift 9
 far_max=$1 far_path=$2
 
-# The claim. A second submit of this uid started a second shim: it ends here.
-mkdir started 2>/dev/null || exit 0
-mv "$far_job.shim" shim
+# The claim. A second submit of this uid started a second shim: it ends here. So does one that Slurm starts again,
+# unless the user allowed that, and no end is known.
+if mkdir started 2>/dev/null; then
+  mv "$far_job.shim" shim
+else
+  [ "$far_slurm" ] || exit 0
+  far_again=${SLURM_RESTART_COUNT:-0}
+  if [ "$far_slurm" != again ] || [ "$far_again" = 0 ] || [ -e "$far_root/end/$far_uid" ] || far_is_stopped ||
+    ! mkdir "started.$far_again" 2>/dev/null; then
+    echo "bgjob: error: $far_uid was started before, and is not started again"
+    exit 125
+  fi
+  # its end is not that of this attempt
+  [ ! -e cut ] || mv cut "$far_end"
+  for far_dir in verdict.*; do [ ! -d "$far_dir" ] || mv "$far_dir" verdict; done
+fi
+if [ "$far_slurm" ]; then
+  trap far_cut=1 TERM
+  # scontrol names the task of an array so
+  echo "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_JOB_ID:+_$SLURM_ARRAY_TASK_ID} ${SLURM_RESTART_COUNT:-0} $far_host" >run
+fi
 
 # far_write FILE LINE: overwrites reserved blanks, so that a full disk cannot lose the line. Fails if the line
 # is not there after it.
@@ -95,19 +121,38 @@ far_doze='
 # The watcher of the limits. With perl it sees a log within a quarter of a second. Else its naps are as long as
 # no limit can be passed by much: 100 MB/s are assumed, half a second at least, five at most; of a log that grows
 # 1 GB/s, and a tenth of a second.
+far_leave() {
+  [ -z "$far_naps" ] || kill "$!" 2>/dev/null
+  exit 0
+}
 far_watch() {
   far_naps=
   # `$!` is known as soon as the nap is there; one that has ended may be the number of another process
-  trap '[ -z "$far_naps" ] || kill "$!" 2>/dev/null; exit 0' TERM
+  if [ "$far_slurm" ]; then
+    # each signal of Slurm reaches this process, too: perhaps it is that of a stop
+    trap '[ ! -d verdict.ended ] || far_leave' HUP INT QUIT TERM CONT USR1 USR2 ALRM PIPE
+  else
+    trap far_leave TERM
+  fi
   # a signal from before this trap is lost; the job had ended then
   [ ! -d verdict.ended ] || exit 0
   far_now
-  far_over='' far_perl='' far_before=0
+  far_over='' far_perl='' far_before=0 far_beat=0 far_reaped=' '
   ! command -v perl >/dev/null 2>&1 || far_perl=1
   [ "$far_timeout" = - ] || far_over=$((far_t + far_timeout))
   while :; do
     # a day at most: a timer may be short by a little
     far_nap=8640000
+    if [ "$far_slurm" ]; then
+      far_beat=$((far_beat + 1)) far_nap=2000
+      echo $far_beat >beat
+      for far_dir in stop.*; do
+        case $far_reaped in *" $far_dir "*) continue ;; esac
+        [ -d "$far_dir" ] || continue
+        far_reaped="$far_reaped$far_dir "
+        /bin/sh "$far_job.sh" "$far_root" "$far_uid" reap "${far_dir##*.}" &
+      done
+    fi
     if [ "$far_max" != - ]; then
       far_log_size
       [ "$far_size" -lt "$far_max" ] || far_limit max-log
@@ -136,14 +181,15 @@ far_watch() {
       [ $far_part -gt 9 ] || far_part=0$far_part
       far_naps=1
       sleep $((far_nap / 100)).$far_part 2>/dev/null &
-      wait $! || { sleep 1 & wait $!; }
+      # a signal that is caught ends both
+      wait $! || [ "$far_slurm" ] || { sleep 1 & wait $!; }
     fi
     far_naps=
   done
 }
 
 far_watcher=
-if [ "$far_timeout" != - ] || [ "$far_max" != - ]; then
+if [ "$far_timeout" != - ] || [ "$far_max" != - ] || [ "$far_slurm" ]; then
   far_watch </dev/null >/dev/null 2>&1 &
   far_watcher=$!
 fi
@@ -190,15 +236,23 @@ done
 
 # The end: in place over the reserved blanks, then moved. The move is what makes it the end. A disk that fails
 # may work later: tried until the record stands, or until the folder of the job is gone.
-far_text="1 $far_uid $far_status $far_why $far_took $far_stopped"
+far_text="1 $far_uid $far_status $far_why $far_took $far_stopped" far_place=$far_root/end/$far_uid
+if [ "$far_slurm" ]; then
+  far_text="2 $far_uid $far_status $far_why $far_took $far_stopped ${SLURM_RESTART_COUNT:-0} - -"
+  [ $far_status != 137 ] || far_cut=1
+  [ -z "$far_cut" ] || [ $far_stopped = 1 ] || far_place=$far_root/job/$far_uid/cut
+fi
 far_nap=1
 while [ -e "$far_root/job/$far_uid/shim" ]; do
   far_sum=$(printf %s "$far_text" | cksum)
   if [ "${far_sum%% *}" ] && far_write "$far_end" "$far_text ${far_sum%% *}"; then
-    mv -f "$far_end" "$far_root/end/$far_uid" 2>/dev/null && exit 0
+    mv -f "$far_end" "$far_place" 2>/dev/null && break
     # the folder may have been removed as the last job before was
-    mkdir -p "$far_root/end" 2>/dev/null && mv -f "$far_end" "$far_root/end/$far_uid" 2>/dev/null && exit 0
+    mkdir -p "$far_root/end" 2>/dev/null && mv -f "$far_end" "$far_place" 2>/dev/null && break
   fi
   sleep $far_nap
   [ $far_nap -gt 60 ] || far_nap=$((far_nap * 2))
 done
+# Slurm tells it to its own users, and to jobs that wait for this one
+[ -z "$far_slurm" ] || exit "$far_status"
+exit 0
