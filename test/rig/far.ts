@@ -23,7 +23,7 @@ export class Far {
   readonly home: string;
   readonly env: Record<string, string>;
   readonly engine: ShimEngine;
-  private readonly engines: ShimEngine[] = [];
+  protected readonly engines: ShimEngine[] = [];
   private count = 0;
   /** As that of a home: a stop by the marker must not find the job of another test. */
   private readonly prefix = randomBytes(6).toString('hex');

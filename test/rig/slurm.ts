@@ -8,6 +8,9 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SlurmEngine, type SlurmEngineOptions } from '../../src/engine/targets/slurm-engine.ts';
+import { LocalTransport } from '../../src/engine/targets/transport.ts';
+import { Far } from './far.ts';
 import { missing } from './needs.ts';
 import { freePort } from './ports.ts';
 import { isRunning, processesNaming } from './processes.ts';
@@ -18,6 +21,17 @@ export function missingSlurm(): string | false {
   const program = missing('slurmctld', 'slurmd', 'sbatch', 'munged');
   if (program) return program;
   return process.getuid?.() === 0 ? false : 'slurmd needs root';
+}
+
+/** A home there, and engines that reach Slurm. */
+export class SlurmFar extends Far {
+  override another(options: Partial<SlurmEngineOptions> = {}): SlurmEngine {
+    const engine = new SlurmEngine(this.transportOf(this), {
+      ...{ client: 'laptop', folder: null, partition: null, options: [], setup: null, ...options },
+    });
+    this.engines.push(engine);
+    return engine;
+  }
 }
 
 /** On a busy machine slurmctld and slurmd need long to find each other. */
@@ -81,6 +95,8 @@ export class SlurmRig {
       JobAcctGatherType: 'jobacct_gather/linux',
       JobAcctGatherFrequency: 1,
       ReturnToService: 2,
+      // more processors than there are
+      SlurmdParameters: 'config_overrides',
       MpiDefault: 'none',
       SlurmdTimeout: 10,
       SlurmctldTimeout: 10,
@@ -107,6 +123,12 @@ export class SlurmRig {
         '',
       ].join('\n'),
     );
+  }
+
+  /** Reached directly, in a home of its own that the node sees. */
+  far(options: Partial<SlurmEngineOptions> = {}): SlurmFar {
+    const home = fs.mkdtempSync(join(this.dir, 'home-'));
+    return new SlurmFar(options, this.env, (far) => new LocalTransport(far.env), home);
   }
 
   async start(): Promise<void> {
@@ -151,6 +173,20 @@ export class SlurmRig {
       () => isRunning(pid),
       (runs) => !runs,
       `${name} to end`,
+    );
+  }
+
+  /** Kills the process of Slurm that has a job, as a node does that fails. */
+  async killStepd(id: string): Promise<void> {
+    const isStepd = ({ command }: { command: string }) => command.startsWith(`slurmstepd: [${id}.`);
+    await until(
+      () => {
+        const left = processesNaming(this.dir).filter(isStepd);
+        for (const { pid } of left) process.kill(pid, 'SIGKILL');
+        return left;
+      },
+      (left) => left.length === 0,
+      'slurmstepd to end',
     );
   }
 

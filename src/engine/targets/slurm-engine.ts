@@ -57,6 +57,8 @@ export class SlurmEngine extends ShimEngine {
   private readonly stopping = new Map<string, number>();
   /** The last sign of life of each shim, and since when. */
   private readonly beats = new Map<string, { beat: string; since: number }>();
+  /** How often Slurm has started each again. */
+  private readonly restarts = new Map<string, number>();
   private readonly silentAfterMs: number;
   private maxArray: number | undefined;
 
@@ -147,13 +149,23 @@ export class SlurmEngine extends ShimEngine {
     if (!row) return this.unlisted(job);
     if (isFinal(row.state)) return this.over(job, row);
     this.absentSince.delete(uid);
-    const state = liveState(job, row);
+    const state = this.inOrder(uid, liveState(job, row));
     const deadline = this.stopping.get(uid);
-    if (deadline !== undefined && this.now() > deadline) await this.signal('-', job, row);
+    if (deadline !== undefined && this.now() > deadline) await this.act('cancel', job, row);
+    return state;
+  }
+
+  /** Slurm may have started it again, and its shim has not yet written so. */
+  private inOrder(uid: string, state: FarState): FarState {
+    if (state.kind !== 'queued' && state.kind !== 'running') return state;
+    const before = this.restarts.get(uid) ?? 0;
+    if (state.restarts < before) return { kind: 'claimed' };
+    this.restarts.set(uid, state.restarts);
     return state;
   }
 
   private forget(uid: string): void {
+    this.restarts.delete(uid);
     this.absentSince.delete(uid);
     this.stopping.delete(uid);
     this.beats.delete(uid);
@@ -161,11 +173,18 @@ export class SlurmEngine extends ShimEngine {
 
   /** Slurm does not know it: not yet, or not any more. */
   private async unlisted(job: SlurmFiles): Promise<FarState> {
-    const { uid, cut, run, kind } = job;
-    if (!job.id && !run && kind !== 'started') return { kind: 'absent' };
+    const { uid, cut, run, kind, isStopped } = job;
+    const isUnborn = !run && kind !== 'started';
+    if (!job.id && isUnborn) return { kind: 'absent' };
     const aged = this.age(uid);
-    if (aged.kind !== 'lost') return aged;
-    if (cut) return this.settle({ ...cut, afterStop: cut.afterStop || job.isStopped });
+    // one task of an array that waited is forgotten as soon as it is cancelled
+    if (aged.kind !== 'lost' && !(isUnborn && isStopped)) return aged;
+    if (isUnborn) {
+      const verdict = { word: isStopped ? 'cancelled' : 'not-started', said: '' } as const;
+      const none = { status: null, limit: null, tookMs: 0, restarts: 0 };
+      return this.settle({ uid, ...none, afterStop: isStopped, verdict }, 'U');
+    }
+    if (cut) return this.settle({ ...cut, afterStop: cut.afterStop || isStopped });
     if (!this.isSilent(job)) return { kind: 'unknown', why: 'no-process', said: '' };
     return { kind: 'lost', why: 'forgotten' };
   }
@@ -204,8 +223,8 @@ export class SlurmEngine extends ShimEngine {
   }
 
   /** Makes a record of an end, so that each reader finds it. One that is there wins. */
-  private async settle(end: FarEnd): Promise<FarState> {
-    const { lines } = await this.request(`E ${end.uid} ${farEndRecord(end)}\n`);
+  private async settle(end: FarEnd, verb: 'E' | 'U' = 'E'): Promise<FarState> {
+    const { lines } = await this.request(`${verb} ${end.uid} ${farEndRecord(end)}\n`);
     const kept = parseFarEnd(lines[0]?.slice(2) ?? '');
     if (!kept) return { kind: 'unknown', why: 'no-process', said: '' };
     this.forget(end.uid);
@@ -216,21 +235,25 @@ export class SlurmEngine extends ShimEngine {
     checkSignal(signal);
     const { lines } = await this.request(`K ${checkUid(uid)} ${signal} ${hundredths(graceMs)}\n`);
     const { files, rows, down } = parseAnswer(lines);
-    if (down !== undefined) throw slurmDown(down);
     const job = files.get(uid);
-    const row = job && rowOf(job, rows);
-    if (!job || !row || isFinal(row.state)) return { signalled: 0, unseen: null };
-    const waits = liveState(job, row).kind === 'queued';
-    if (signal === '0') return { signalled: waits ? 0 : 1, unseen: null };
-    await this.signal(waits ? '-' : signal, job, row);
-    const deadline = this.now() + graceMs + CANCEL_AFTER_MS;
-    this.stopping.set(uid, Math.min(deadline, this.stopping.get(uid) ?? deadline));
-    return { signalled: waits ? 0 : 1, unseen: null };
+    if (!job) return { signalled: 0, unseen: null };
+    // its shim stops it, also without Slurm
+    const runs = job.kind === 'started';
+    if (down !== undefined && !runs) throw slurmDown(down);
+    const row = rowOf(job, rows);
+    const isLive = row !== undefined && !isFinal(row.state);
+    if (signal !== '0' && isLive)
+      await this.act(liveState(job, row).kind === 'queued' ? 'cancel' : 'wake', job, row);
+    if (signal !== '0') {
+      const deadline = this.now() + graceMs + CANCEL_AFTER_MS;
+      this.stopping.set(uid, Math.min(deadline, this.stopping.get(uid) ?? deadline));
+    }
+    return { signalled: runs && (isLive || down !== undefined) ? 1 : 0, unseen: null };
   }
 
-  private async signal(signal: string, job: SlurmFiles, row: SlurmRow): Promise<void> {
+  private async act(what: 'wake' | 'cancel', job: SlurmFiles, row: SlurmRow): Promise<void> {
     const id = nativeIdOf(job, row.id);
-    const { lines } = await this.request(`C ${signal} ${id} ${row.name} ${row.comment}\n`);
+    const { lines } = await this.request(`C ${what} ${id} ${row.name} ${row.comment}\n`);
     if (lines[0]?.startsWith('down ')) throw slurmDown(lines[0].slice(5));
   }
 

@@ -188,7 +188,7 @@ export function parseDetails(line: string, wrote: string): SlurmDetails {
   };
 }
 
-const OUT_OF_MEMORY = /exceeded memory limit|oom[-_ ]kill|out[- ]of[- ]memory/i;
+const OUT_OF_MEMORY = /exceeded .*memory limit|oom[-_ ]kill|out[- ]of[- ]memory/i;
 
 /** How a job ended of which the shim left no end record. Undefined: its record may still come. */
 export function endOf(files: SlurmFiles, details: SlurmDetails): FarEnd {
@@ -207,7 +207,7 @@ export function endOf(files: SlurmFiles, details: SlurmDetails): FarEnd {
   if (state === 'TIMEOUT' || state === 'DEADLINE') return end(status, 'time-limit');
   if (state === 'OUT_OF_MEMORY' || OUT_OF_MEMORY.test(wrote)) return end(status ?? 137, 'out-of-memory');
   if (isStopped && run) return end(status ?? (signal === 15 ? 143 : 137), null);
-  if (state === 'CANCELLED') return end(status, 'cancelled');
+  if (state === 'CANCELLED' || isStopped) return end(status, 'cancelled');
   if (state === 'PREEMPTED') return end(status, 'preempted');
   if (state === 'NODE_FAIL' || state === 'BOOT_FAIL') return end(status, 'node-failed');
   // the true code, whatever Slurm made of it: the shim saw it

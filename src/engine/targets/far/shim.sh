@@ -48,9 +48,12 @@ else
   fi
   # its end is not that of this attempt
   [ ! -e cut ] || mv cut "$far_end"
+  for far_file in "$far_end" shim; do printf '%-250s' '' 1<>"$far_file"; done
   for far_dir in verdict.*; do [ ! -d "$far_dir" ] || mv "$far_dir" verdict; done
 fi
 if [ "$far_slurm" ]; then
+  # stopped before the start
+  ! far_is_stopped || exit 125
   trap far_cut=1 TERM
   # scontrol names the task of an array so
   echo "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_JOB_ID:+_$SLURM_ARRAY_TASK_ID} ${SLURM_RESTART_COUNT:-0} $far_host" >run
@@ -129,7 +132,7 @@ far_watch() {
   far_naps=
   # `$!` is known as soon as the nap is there; one that has ended may be the number of another process
   if [ "$far_slurm" ]; then
-    # each signal of Slurm reaches this process, too: perhaps it is that of a stop
+    # a signal wakes it: perhaps a stop was asked for
     trap '[ ! -d verdict.ended ] || far_leave' HUP INT QUIT TERM CONT USR1 USR2 ALRM PIPE
   else
     trap far_leave TERM
@@ -149,7 +152,12 @@ far_watch() {
       for far_dir in stop.*; do
         case $far_reaped in *" $far_dir "*) continue ;; esac
         [ -d "$far_dir" ] || continue
+        far_read_record "$far_uid"
+        # about to start
+        [ "$far_main" != - ] || { far_nap=10 && continue; }
         far_reaped="$far_reaped$far_dir "
+        far_text=${far_dir#stop.}
+        far_sweep "$far_uid" "${far_text%.*}"
         /bin/sh "$far_job.sh" "$far_root" "$far_uid" reap "${far_dir##*.}" &
       done
     fi
@@ -175,14 +183,14 @@ far_watch() {
       far_naps=1
       perl -e "$far_doze" "$far_max" $far_nap "$far_root/log/$far_uid" "$far_root/log/$far_uid.err" 2>/dev/null &
       # it may be there and not run
-      wait $! || far_perl=
+      wait $! || { [ "$far_slurm" ] && kill $! 2>/dev/null; } || far_perl=
     else
       far_part=$((far_nap % 100))
       [ $far_part -gt 9 ] || far_part=0$far_part
       far_naps=1
       sleep $((far_nap / 100)).$far_part 2>/dev/null &
-      # a signal that is caught ends both
-      wait $! || [ "$far_slurm" ] || { sleep 1 & wait $!; }
+      # a signal that is caught ends it
+      wait $! || { [ "$far_slurm" ] && kill $! 2>/dev/null; } || { sleep 1 & wait $!; }
     fi
     far_naps=
   done
@@ -239,7 +247,9 @@ done
 far_text="1 $far_uid $far_status $far_why $far_took $far_stopped" far_place=$far_root/end/$far_uid
 if [ "$far_slurm" ]; then
   far_text="2 $far_uid $far_status $far_why $far_took $far_stopped ${SLURM_RESTART_COUNT:-0} - -"
-  [ $far_status != 137 ] || far_cut=1
+  # the processes of a job get a TERM of Slurm one after the other
+  sleep 0.1 2>/dev/null
+  case $far_status in 137 | 143) far_cut=1 ;; esac
   [ -z "$far_cut" ] || [ $far_stopped = 1 ] || far_place=$far_root/job/$far_uid/cut
 fi
 far_nap=1

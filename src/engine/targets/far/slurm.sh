@@ -7,9 +7,11 @@
 #     A MINUTES UID …                 an array of prepared jobs: as for S
 #     L UID …                         lines for each, see far_look; then rows of squeue, or down WHY
 #     K UID SIGNAL HUNDREDTHS         notes a stop, or with 0 nothing; answers as L
-#     C SIGNAL ID NAME COMMENT        signals a job, `-` cancels it; nothing if ID has another name or comment
+#     C wake ID NAME COMMENT          wakes the watcher of its shim; nothing if ID has another name or comment
+#     C cancel ID NAME COMMENT        scancel
 #     V UID ID OUTPUT                 v RECORD of scontrol; o LINE that Slurm wrote beside the log
 #     E UID RECORD                    a record of its end, unless there is one: e RECORD
+#     U UID RECORD                    the same, of a job that has not started: and it never will
 #     I                               what Slurm says of itself
 #
 # In the folder of a job: `call`, the words of its shim; `asked`, NAME INDEX COMMENT before sbatch is called;
@@ -234,14 +236,10 @@ far_look_all() {
   far_rows
 }
 
+# The watcher of the shim signals. It finds the stop by itself within 20 seconds, and at once when it is woken.
 far_stop() {
-  far_answer=$(far_look_all "$1")
-  printf '%s\n' "$far_answer"
-  # noted for the shim before it can be signalled, and not if it will not be
-  case $far_answer in
-  *down\ *) ;;
-  *) [ "$2" = 0 ] || [ ! -d "$far_root/job/$1" ] || mkdir -p "$far_root/job/$1/stop.$2.$3" 2>/dev/null ;;
-  esac
+  [ "$2" = 0 ] || [ ! -d "$far_root/job/$1" ] || mkdir -p "$far_root/job/$1/stop.$2.$3" 2>/dev/null
+  far_look_all "$1"
 }
 
 far_cancel() {
@@ -255,11 +253,10 @@ far_cancel() {
     return
   fi
   # Its code proves nothing. With a filter such as --name it would cancel all tasks of an array that wait.
+  # `--full` reaches the shim and its watcher, and with some plugins the job, too: to that CONT does no harm.
   case $1 in
-  -) scancel "$2" ;;
-  # the shim must live to record the end: its watcher is woken, and kills
-  KILL) scancel --signal=KILL "$2" && scancel --signal=CONT --full "$2" ;;
-  *) scancel --signal="$1" --full "$2" ;;
+  cancel) scancel "$2" ;;
+  wake) scancel --signal=CONT --full "$2" ;;
   esac >/dev/null 2>&1 </dev/null
   echo sent
 }
@@ -270,7 +267,7 @@ far_details() {
     return
   fi
   scontrol -o show job "$2" 2>/dev/null | sed -n '1s/^/v /p'
-  tail -n 20 "$far_root/batch/$3" 2>/dev/null | sed -n '/error/p' | tail -n 1 | sed 's/^/o /'
+  tail -n 20 "$far_root/batch/$3" 2>/dev/null | sed -n '/CANCELLED AT/d; /error/p' | head -n 1 | sed 's/^/o /'
 }
 
 # a record is never replaced: the shim may have written its own meanwhile
@@ -304,7 +301,7 @@ far_remove() {
       { read -r far_id <"$far_dir/native"; } 2>/dev/null
       [ "$far_tag" = "$far_uid" ] || far_id=${far_id}_$far_index
       if mkdir "$far_dir/started" 2>/dev/null; then
-        far_cancel - "$far_id" "$far_tag" "$far_comment" >/dev/null
+        far_cancel cancel "$far_id" "$far_tag" "$far_comment" >/dev/null
       elif far_is_busy; then
         echo "live $far_uid"
         continue
@@ -346,6 +343,7 @@ far_serve_engine() {
   C) far_cancel "$@" ;;
   V) far_details "$@" ;;
   E) far_settle "$@" ;;
+  U) if mkdir "$far_root/job/$1/started" 2>/dev/null; then far_settle "$@"; fi ;;
   I) far_inform ;;
   *) return 1 ;;
   esac
