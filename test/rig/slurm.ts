@@ -145,7 +145,7 @@ export class SlurmRig {
     this.writeConfig();
     this.startCtld();
     this.startSlurmd();
-    await this.untilNode('idle');
+    await this.untilNode();
   }
 
   private spawn(name: Daemon, args: string[]): void {
@@ -199,16 +199,22 @@ export class SlurmRig {
       'slurmctld to answer',
       START_MS,
     );
+    // slurmctld would ask it after half a minute
+    await this.restartSlurmd();
   }
 
-  async untilNode(state: string): Promise<void> {
+  async restartSlurmd(): Promise<void> {
+    await this.kill('slurmd');
+    this.startSlurmd();
+    await this.untilNode();
+  }
+
+  /** The node answers, and takes jobs. */
+  async untilNode(): Promise<void> {
     await until(
-      () =>
-        this.call(['sinfo', '-h', '-o', '%T'])
-          .stdout.split('\n')[0]!
-          .replace(/[*~#$@!%^+-]+$/, ''),
-      (now) => now === state,
-      `the node to be ${state} (${this.dir})`,
+      () => this.call(['sinfo', '-h', '-o', '%T']).stdout.split('\n')[0]!,
+      (now) => ['idle', 'mixed', 'allocated'].includes(now),
+      `the node to take jobs (${this.dir})`,
       START_MS,
     );
   }

@@ -212,13 +212,16 @@ export class SlurmEngine extends ShimEngine {
     if (!isFinal(details.state)) return liveState(job, { ...row, state: details.state });
     const end = endOf(job, details);
     // perhaps the record is on its way
-    if (job.run && !job.cut && (end.verdict === null || end.verdict.word === 'unclear')) {
+    const word = end.verdict?.word ?? null;
+    if (job.run && !job.cut && (word === null || word === 'unclear')) {
       const since = this.absentSince.get(job.uid) ?? this.now();
       this.absentSince.set(job.uid, since);
       if (this.now() - since < Math.min(RECORD_MS, this.options.lostAfterMs ?? RECORD_MS))
         return { kind: 'unknown', why: 'no-process', said: '' };
-      if (end.verdict && !this.isSilent(job)) return { kind: 'unknown', why: 'no-process', said: '' };
     }
+    // its processes may live: then the shim records how it ends
+    if (job.run && word === 'node-failed' && !this.isSilent(job))
+      return { kind: 'unknown', why: 'no-process', said: end.verdict!.said };
     return this.settle(end);
   }
 

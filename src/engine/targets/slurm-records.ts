@@ -194,8 +194,10 @@ const OUT_OF_MEMORY = /exceeded .*memory limit|oom[-_ ]kill|out[- ]of[- ]memory/
 export function endOf(files: SlurmFiles, details: SlurmDetails): FarEnd {
   const { uid, isStopped } = files;
   const { state, reason, code, signal, restarts, wrote } = details;
+  // started again by Slurm, though that was not allowed: nothing more is known than before
+  const isRefused = files.run !== null && /is not started again/.test(wrote);
   // of an attempt before this one
-  const run = files.run && files.run.restarts >= restarts ? files.run : null;
+  const run = files.run && (isRefused || files.run.restarts >= restarts) ? files.run : null;
   const cut = run && files.cut?.restarts === run.restarts ? files.cut : null;
   const said = [state, reason, `${code}:${signal}`, ...(wrote === '' ? [] : [`(${wrote})`])].join(' ');
   const end = (status: number | null, word: Verdict['word'] | null): FarEnd => ({
@@ -212,6 +214,7 @@ export function endOf(files: SlurmFiles, details: SlurmDetails): FarEnd {
   if (state === 'NODE_FAIL' || state === 'BOOT_FAIL') return end(status, 'node-failed');
   // the true code, whatever Slurm made of it: the shim saw it
   if (cut) return end(status, null);
+  if (isRefused) return end(null, 'node-failed');
   if (!run) return end(null, 'not-started');
   if (state === 'COMPLETED' && code === 0 && signal === 0) return end(0, null);
   // 0:0, 0:9, 0:53 tell no code

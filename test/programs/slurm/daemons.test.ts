@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { FarJob } from '../../../src/engine/targets/engine.ts';
 import { Gathered } from '../../rig/far.ts';
-import { isRunning } from '../../rig/processes.ts';
 import { missingSlurm, type SlurmFar, SlurmRig } from '../../rig/slurm.ts';
 import { TEST_MS, until } from '../../rig/until.ts';
 
@@ -14,7 +13,7 @@ if (skip) {
   test('the daemons of a real Slurm', { skip }, () => {});
 } else {
   // forgotten soon after its end
-  const rig = new SlurmRig(['MinJobAge=2'], 8);
+  const rig = new SlurmRig(['MinJobAge=2', 'MaxArraySize=4'], 8);
   let far: SlurmFar;
 
   const slurmTest = (name: string, body: () => Promise<void>) => test(name, { timeout: TEST_MS }, body);
@@ -44,7 +43,7 @@ if (skip) {
 
   before(async () => {
     await rig.start();
-    far = rig.far({ lostAfterMs: 0, silentAfterMs: 0 });
+    far = rig.far({ lostAfterMs: 1000, silentAfterMs: 0 });
   });
   after(async () => {
     far?.close();
@@ -60,7 +59,7 @@ if (skip) {
       const told = new Gathered();
       const stream = await far.engine.follow(told);
       stream.watch([ends, stopped].map(({ uid }) => ({ uid, out: 0, err: null })));
-      await rig.kill('slurmctld');
+      await rig.kill('slurmctld', 'SIGTERM');
 
       const unsent = far.sh('echo once');
       const sent = await far.engine.submit(unsent);
@@ -88,7 +87,8 @@ if (skip) {
 
       await rig.restartCtld();
       assert.equal((await far.engine.submit(unsent)).kind, 'accepted');
-      assert.equal((await far.end(unsent.uid)).status, 0);
+      const late = await far.end(unsent.uid);
+      assert.deepEqual([late.status, late.verdict], [0, null]);
       assert.equal(await far.log(unsent.uid), 'once\n');
     },
   );
@@ -104,7 +104,7 @@ if (skip) {
 
     // Slurm cannot be asked: then it is not sent again
     fs.rmSync(fileOf(job.uid, 'native'));
-    await rig.kill('slurmctld');
+    await rig.kill('slurmctld', 'SIGTERM');
     assert.equal((await held.submit(job)).kind, 'unsent');
     await rig.restartCtld();
 
@@ -201,21 +201,40 @@ if (skip) {
     await rig.kill('slurmd');
     gate.open();
     assert.equal((await far.end(job.uid)).status, 6);
-    rig.startSlurmd();
-    await rig.untilNode('idle');
+    await rig.restartSlurmd();
 
-    const lives = await running('(setsid sleep 1000) & echo $!; sleep 1000');
+    // slurmstepd dies too, and the job lives: Slurm says that its node has failed
+    const last = far.gate();
+    const patient = far.another({ silentAfterMs: 3_600_000, lostAfterMs: 0 });
+    const lives = await running(`read x <${last.path}; exit 3`);
+    const dies = await running('sleep 1000');
     await rig.kill('slurmd');
-    const shim = Number(fs.readFileSync(fileOf(lives.uid, 'shim'), 'utf8').split(' ')[1]);
-    process.kill(shim, 'SIGKILL');
-    await rig.killStepd(rig.idOf(lives.uid)!);
+    for (const { uid } of [lives, dies]) await rig.killStepd(rig.idOf(uid)!);
+    for (const at of [1, 5])
+      process.kill(Number(fs.readFileSync(fileOf(dies.uid, 'shim'), 'utf8').split(' ')[at]), 'SIGKILL');
     rig.startSlurmd();
-    const end = await far.end(lives.uid);
-    assert.deepEqual([end.status, end.verdict?.word], [null, 'node-failed']);
-    // its processes may live, and then they are found by those that look for them
-    const { pid } = JSON.parse(
-      `{"pid":${fs.readFileSync(fileOf(lives.uid, 'shim'), 'utf8').split(' ')[5]}}`,
-    ) as { pid: number };
-    if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+    const failed = await far.end(dies.uid);
+    assert.deepEqual([failed.status, failed.verdict?.word], [null, 'node-failed']);
+    await until(
+      () => far.state(lives.uid, patient),
+      (one) => one.kind === 'unknown' && one.said.startsWith('NODE_FAIL'),
+    );
+    last.open();
+    assert.deepEqual((await far.end(lives.uid, patient)).status, 3);
+  });
+
+  slurmTest('more lines than an array of this cluster may have: several arrays', async () => {
+    const jobs = Array.from({ length: 7 }, (_, n) => far.sh(`exit ${n + 1}`));
+    const sent = await far.engine.submitAll(jobs);
+    const ids = sent.map((one) => (one.kind === 'accepted' ? one.nativeId : JSON.stringify(one)));
+    assert.deepEqual(
+      ids.map((id) => id.split('_')[1]),
+      ['0', '1', '2', '0', '1', '2', undefined],
+    );
+    const ends = await Promise.all(jobs.map(({ uid }) => far.end(uid)));
+    assert.deepEqual(
+      ends.map(({ status }) => status),
+      [1, 2, 3, 4, 5, 6, 7],
+    );
   });
 }

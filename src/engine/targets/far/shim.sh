@@ -265,4 +265,3 @@ while [ -e "$far_root/job/$far_uid/shim" ]; do
 done
 # Slurm tells it to its own users, and to jobs that wait for this one
 [ -z "$far_slurm" ] || exit "$far_status"
-exit 0

@@ -39,6 +39,9 @@ far_setup </dev/null >/dev/null 2>&1
 set -f
 far_needed="$far_needed sbatch scancel scontrol squeue"
 far_sort_of_array=
+# slurmctld may die while it is asked: then squeue tries for long
+far_limited=
+! command -v timeout >/dev/null 2>&1 || far_limited='timeout 20'
 
 # far_line_of TEXT: its last line that says something, without blanks at its ends
 far_line_of() { printf '%s\n' "$1" | sed -n 's/^ *//; s/ *$//; /[^*]/p' | tail -n 1; }
@@ -82,7 +85,7 @@ far_launch() {
 # far_find NAME: whether Slurm has a job of this name; sets far_id, and far_said if it cannot be known
 far_find() {
   far_said=
-  far_rows=$(squeue -h -t all -n "$1" -o %F 2>&1) || {
+  far_rows=$($far_limited squeue -h -t all -n "$1" -o %F 2>&1) || {
     far_said=$(far_line_of "$far_rows")
     return 1
   }
@@ -223,10 +226,10 @@ far_look() {
 far_rows() {
   if [ -z "$far_open" ]; then :; elif ! far_ping; then
     echo "down $far_said"
-  elif far_said=$(squeue -h -t all -u "$(id -u)" -o '%j|%A|%F|%K|%T|%M|%B|%k|%r' 2>&1); then
+  elif far_said=$($far_limited squeue -h -t all -u "$(id -u)" -o '%j|%A|%F|%K|%T|%M|%B|%k|%r' 2>&1); then
     printf '%s\n' "$far_said" | sed -n "/^$far_client-/{s/^/q /;p;d;};/|bgjob:/s/^/q /p"
   else
-    echo "down $(far_line_of "$far_said")"
+    echo "down squeue: $(far_line_of "$far_said")"
   fi
 }
 
