@@ -316,8 +316,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/targets/far/shim.sh',
-        from: 'mkdir started 2>/dev/null || exit 0',
-        to: 'mkdir -p started',
+        from: 'if mkdir started 2>/dev/null; then',
+        to: 'if mkdir -p started; then',
       },
       {
         file: 'engine/targets/far/control.sh',
@@ -374,9 +374,58 @@ export const MUTANTS: Mutant[] = [
     what: 'the nap of the watcher goes on there when the job has ended',
     changes: [
       { file: 'engine/targets/far/shim.sh', from: '$left > 0 && -d "verdict"', to: '$left > 0' },
-      { file: 'engine/targets/far/shim.sh', from: 'kill "$!" 2>/dev/null; exit 0', to: 'exit 0' },
+      { file: 'engine/targets/far/shim.sh', from: '[ -z "$far_naps" ] || kill "$!" 2>/dev/null', to: ':' },
     ],
     by: { test: 'unit/engine/targets/shim-engine.test.ts', name: /leaves no process of ours/ },
+  },
+  {
+    what: 'a job of Slurm is known by its number alone',
+    changes: [
+      {
+        file: 'engine/targets/slurm-records.ts',
+        from: '(rows.get(asked.name) ?? []).filter(',
+        to: '[...rows.values()].flat().filter(',
+      },
+      {
+        file: 'engine/targets/slurm-records.ts',
+        from: "(row.comment === asked.comment || row.comment === '(null)')",
+        to: 'true',
+      },
+    ],
+    by: { test: 'unit/engine/targets/slurm-records.test.ts', name: /a number alone/ },
+  },
+  {
+    what: 'a finished job that Slurm runs again does run again',
+    changes: [
+      {
+        file: 'engine/targets/far/shim.sh',
+        from: '[ -e "$far_root/end/$far_uid" ] || far_is_stopped ||',
+        to: 'far_is_stopped ||',
+      },
+    ],
+    by: { test: 'programs/slurm/daemons.test.ts', name: /a finished job that Slurm runs again/ },
+  },
+  {
+    what: 'a job that Slurm has forgotten is done',
+    changes: [
+      {
+        file: 'engine/targets/slurm-engine.ts',
+        from: "    return { kind: 'lost', why: 'forgotten' };",
+        to: '    return this.settle({ uid, status: 0, limit: null, tookMs: 0, afterStop: false, verdict: null, restarts: 0 });',
+      },
+    ],
+    by: { test: 'programs/slurm/daemons.test.ts', name: /forgotten by Slurm before we looked/ },
+  },
+  {
+    what: 'FAILED 0:53 of Slurm is a code of 0',
+    changes: [
+      {
+        file: 'engine/targets/slurm-records.ts',
+        from: "state === 'FAILED' && code > 0 && signal === 0",
+        to: "state === 'FAILED'",
+      },
+    ],
+    by: { test: 'unit/engine/targets/slurm-records.test.ts', name: /a code that is not known/ },
   },
   {
     what: 'a process of a far job whose name has a newline is not found by its parent',

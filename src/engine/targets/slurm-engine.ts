@@ -60,7 +60,7 @@ export class SlurmEngine extends ShimEngine {
   /** How often Slurm has started each again. */
   private readonly restarts = new Map<string, number>();
   private readonly silentAfterMs: number;
-  private maxArray: number | undefined;
+  private maxArray = 0;
 
   constructor(
     transport: Transport,
@@ -123,7 +123,8 @@ export class SlurmEngine extends ShimEngine {
   }
 
   private async arraySize(): Promise<number> {
-    this.maxArray ??= (await this.slurmFacts()).maxArray;
+    // 0: slurmctld does not answer
+    this.maxArray ||= (await this.slurmFacts()).maxArray;
     return Math.max(1, this.maxArray);
   }
 

@@ -212,7 +212,14 @@ if (skip) {
     for (const { uid } of [lives, dies]) await rig.killStepd(rig.idOf(uid)!);
     for (const at of [1, 5])
       process.kill(Number(fs.readFileSync(fileOf(dies.uid, 'shim'), 'utf8').split(' ')[at]), 'SIGKILL');
-    rig.startSlurmd();
+    await until(
+      async () => {
+        // each time it registers, slurmctld misses the jobs
+        await rig.restartSlurmd();
+        return far.state(dies.uid);
+      },
+      (one) => one.kind === 'ended',
+    );
     const failed = await far.end(dies.uid);
     assert.deepEqual([failed.status, failed.verdict?.word], [null, 'node-failed']);
     await until(

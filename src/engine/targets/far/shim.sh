@@ -147,8 +147,10 @@ far_watch() {
     # a day at most: a timer may be short by a little
     far_nap=8640000
     if [ "$far_slurm" ]; then
-      far_beat=$((far_beat + 1)) far_nap=2000
-      echo $far_beat >beat
+      far_nap=500
+      # each 20 seconds: a file system of a network has many jobs
+      [ $((far_beat % 4)) != 0 ] || echo $far_beat >beat
+      far_beat=$((far_beat + 1))
       for far_dir in stop.*; do
         case $far_reaped in *" $far_dir "*) continue ;; esac
         [ -d "$far_dir" ] || continue

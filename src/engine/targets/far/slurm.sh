@@ -5,7 +5,7 @@
 #     S … MINUTES                     known ID | accepted ID | unsent WHY | maybe WHY | engine WHY, and as for ssh
 #     P … MINUTES                     prepares a job for A: prepared, known ID, and as for S
 #     A MINUTES UID …                 an array of prepared jobs: as for S
-#     L UID …                         lines for each, see far_look; then rows of squeue, or down WHY
+#     L UID …                         lines for each, see far_look_all; then rows of squeue, or down WHY
 #     K UID SIGNAL HUNDREDTHS         notes a stop, or with 0 nothing; answers as L
 #     C wake ID NAME COMMENT          wakes the watcher of its shim; nothing if ID has another name or comment
 #     C cancel ID NAME COMMENT        scancel
@@ -16,7 +16,7 @@
 #
 # In the folder of a job: `call`, the words of its shim; `asked`, NAME INDEX COMMENT before sbatch is called;
 # `native`, ID after it; `run`, ID RESTARTS NODE, of the shim; `cut`, an end record of the shim that Slurm must
-# explain; `beat`, a number that the shim counts up. In `batch/NAME` the uids of an array, in the order of its
+# explain; `beat`, a number that the shim counts up; `stopped`, beside the stops of the shim. In `batch/NAME` the uids of an array, in the order of its
 # indexes. A number of Slurm's may be given to another job, so the name and the comment decide.
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # of the control program
@@ -179,52 +179,45 @@ far_ask() {
   esac
 }
 
-# far_look UID: its end, or lines of the other files
-#     e RECORD     r UID PID NODE   started     c UID   not started     a UID   no claim
+# far_look_all UID …: for each its end, or lines of the other files; one program reads them all
+#     e RECORD     r UID PID NODE   started     c UID   not started     a UID   no claim, or sbatch was not called
 #     n UID ID     m UID NAME INDEX COMMENT     s UID ID RESTARTS NODE
 #     w RECORD     b UID NUMBER                 x UID   a stop was asked for
-far_look() {
-  far_read_end "$1" && return
-  far_dir=$far_root/job/$1
-  if [ ! -d "$far_dir" ]; then
-    echo "a $1"
-    return
-  fi
-  far_open="$far_open $1"
-  far_line=
-  { read -r far_line <"$far_dir/shim"; } 2>/dev/null
-  # 1 PID START BOOT HOST MAIN START SINCE whole
-  far_rest=${far_line#* * * * }
-  case $far_line in
-  *' - - - whole' | '') echo "c $1" ;;
-  *whole)
-    set -- "$1" $far_rest
-    echo "r $1 $3 $2"
-    ;;
-  *) echo "c $1" ;;
-  esac
-  for far_name in native asked run beat cut; do
-    far_line=
-    { read -r far_line <"$far_dir/$far_name"; } 2>/dev/null || continue
-    case $far_name in
-    native) echo "n $1 $far_line" ;;
-    asked) echo "m $1 $far_line" ;;
-    run) echo "s $1 $far_line" ;;
-    beat) echo "b $1 $far_line" ;;
-    cut) echo "w $far_line" ;;
-    esac
-  done
-  set +f
-  for far_name in "$far_dir"/stop.*; do
-    [ ! -d "$far_name" ] || echo "x $1"
-    break
-  done
-  set -f
+far_look_all() {
+  if [ $# = 0 ]; then return; fi
+  # shellcheck disable=SC2016 # the variables are those of awk
+  printf '%s\n' "$@" | far_folder=$far_root awk '
+    function first(path, line) {
+      line = ""
+      getline line < path
+      close(path)
+      sub(/ +$/, "", line)
+      return line
+    }
+    BEGIN { root = ENVIRON["far_folder"] }
+    {
+      dir = root "/job/" $1 "/"
+      if ((line = first(root "/end/" $1)) != "") { print "e", line; next }
+      if ((asked = first(dir "asked")) == "") { print "a", $1; next }
+      some = 1
+      # 1 PID START BOOT HOST MAIN START SINCE whole
+      if (split(first(dir "shim"), word, " ") == 9 && word[9] == "whole" && word[6] != "-")
+        print "r", $1, word[6], word[5]
+      else
+        print "c", $1
+      print "m", $1, asked
+      if ((line = first(dir "native")) != "") print "n", $1, line
+      if ((line = first(dir "run")) != "") print "s", $1, line
+      if ((line = first(dir "beat")) != "") print "b", $1, line
+      if ((line = first(dir "cut")) != "") print "w", line
+      if (first(dir "stopped") != "") print "x", $1
+    }
+    END { exit some }' || far_rows
 }
 
 # far_rows: a row for each job of ours that Slurm knows
 far_rows() {
-  if [ -z "$far_open" ]; then :; elif ! far_ping; then
+  if ! far_ping; then
     echo "down $far_said"
   elif far_said=$($far_limited squeue -h -t all -u "$(id -u)" -o '%j|%A|%F|%K|%T|%M|%B|%k|%r' 2>&1); then
     printf '%s\n' "$far_said" | sed -n "/^$far_client-/{s/^/q /;p;d;};/|bgjob:/s/^/q /p"
@@ -233,15 +226,11 @@ far_rows() {
   fi
 }
 
-far_look_all() {
-  far_open=
-  for far_uid in "$@"; do far_look "$far_uid"; done
-  far_rows
-}
-
-# The watcher of the shim signals. It finds the stop by itself within 20 seconds, and at once when it is woken.
+# The watcher of the shim signals. It finds the stop by itself within 5 seconds, and at once when it is woken.
 far_stop() {
-  [ "$2" = 0 ] || [ ! -d "$far_root/job/$1" ] || mkdir -p "$far_root/job/$1/stop.$2.$3" 2>/dev/null
+  if [ "$2" != 0 ] && [ -d "$far_root/job/$1" ]; then
+    { echo "$2" >"$far_root/job/$1/stopped" && mkdir -p "$far_root/job/$1/stop.$2.$3"; } 2>/dev/null
+  fi
   far_look_all "$1"
 }
 

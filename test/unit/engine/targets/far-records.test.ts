@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { parseFarEnd, posixChecksum } from '../../../../src/engine/targets/far-records.ts';
+import { farEndRecord, parseFarEnd, posixChecksum } from '../../../../src/engine/targets/far-records.ts';
 import { Far, farTest } from '../../../rig/far.ts';
 import { missingMount, withMemoryDisk } from '../../../rig/far-disks.ts';
 import { isRunning } from '../../../rig/processes.ts';
@@ -27,6 +27,8 @@ test('a record with any flipped character is no record', () => {
     limit: null,
     tookMs: 5120,
     afterStop: false,
+    verdict: null,
+    restarts: 0,
   });
   for (let at = 0; at < line.length; at++)
     for (const bit of [1, 2, 4, 16]) {
@@ -35,6 +37,23 @@ test('a record with any flipped character is no record', () => {
     }
   for (let length = 0; length < line.length; length++)
     assert.equal(parseFarEnd(line.slice(0, length)), undefined);
+});
+
+test('the record of an engine: a code that is not known, and the reason', () => {
+  const verdict = { word: 'time-limit', said: 'TIMEOUT TimeLimit 0:9 (über)' } as const;
+  const end = {
+    uid: 'h-42-1',
+    status: null,
+    limit: null,
+    tookMs: 60_000,
+    afterStop: true,
+    restarts: 2,
+    verdict,
+  };
+  assert.deepEqual(parseFarEnd(farEndRecord(end)), end);
+  assert.deepEqual(parseFarEnd(farEndRecord({ ...end, status: 7, verdict: null }))?.status, 7);
+  // it would say nothing
+  assert.equal(parseFarEnd(farEndRecord({ ...end, verdict: null })), undefined);
 });
 
 /** A job that ran and whose shim is gone without an end record: its shim is killed, then the job. */
