@@ -403,7 +403,7 @@ export const MUTANTS: Mutant[] = [
         to: 'far_is_stopped ||',
       },
     ],
-    by: { test: 'programs/slurm/daemons.test.ts', name: /a finished job that Slurm runs again/ },
+    by: { test: 'programs/slurm/jobs.test.ts', name: /a finished job that Slurm runs again/ },
   },
   {
     what: 'a job that Slurm has forgotten is done',

@@ -43,6 +43,8 @@ export interface SlurmEngineOptions extends Omit<ShimEngineOptions, keyof FarPla
 const SILENT_AFTER_MS = 180_000;
 /** How long the record of a job that ended by itself may need to be seen here. */
 const RECORD_MS = 5000;
+/** Of more jobs all that are there are looked at. */
+const MANY = 50;
 /** What does not end by the end of its grace is cancelled after this time. */
 const CANCEL_AFTER_MS = 5000;
 
@@ -131,7 +133,9 @@ export class SlurmEngine extends ShimEngine {
   override async look(jobs: { uid: string }[]): Promise<Map<string, FarState>> {
     const uids = jobs.map(({ uid }) => checkUid(uid));
     if (uids.length === 0) return new Map();
-    const answer = parseAnswer((await this.request(`L ${uids.join(' ')}\n`)).lines);
+    // a shell reads a request byte by byte
+    const words = uids.length > MANY ? 'all' : uids.join(' ');
+    const answer = parseAnswer((await this.request(`L ${words}\n`)).lines);
     const states = uids.map(async (uid) => [uid, await this.stateOf(uid, answer)] as const);
     return new Map(await Promise.all(states));
   }
@@ -139,11 +143,12 @@ export class SlurmEngine extends ShimEngine {
   private async stateOf(uid: string, { ends, files, rows, down }: SlurmAnswer): Promise<FarState> {
     const end = ends.get(uid);
     const job = files.get(uid);
-    if (end || !job) {
+    if (end) {
       this.forget(uid);
-      // a damaged record is none
-      return end ? { kind: 'ended', end } : this.age(uid);
+      return { kind: 'ended', end };
     }
+    // its folder is gone; or its record is damaged, which is none
+    if (!job) return this.age(uid);
     if (job.kind === 'absent') return { kind: 'absent' };
     if (down !== undefined) return { kind: 'unknown', why: 'engine-silent', said: down };
     const row = rowOf(job, rows);

@@ -165,24 +165,6 @@ if (skip) {
     await far.end(other.uid);
   });
 
-  slurmTest(
-    'a finished job that Slurm runs again: its shim ends at once, and the first end holds',
-    async () => {
-      const again = far.another({ options: ['--requeue'], lostAfterMs: 0 });
-      const job = await submit(far.sh('echo once; exit 5'), again);
-      assert.equal((await far.end(job.uid, again)).status, 5);
-      slurm('scontrol', 'requeue', rig.idOf(job.uid)!);
-      slurm('scontrol', 'update', `JobId=${rig.idOf(job.uid)}`, 'StartTime=now');
-      await until(
-        () => fs.readFileSync(join(far.root(), 'batch', `${job.uid}.out`), 'utf8'),
-        (text) => text.includes('is not started again'),
-      );
-      const end = await far.end(job.uid, again);
-      assert.deepEqual([end.status, end.restarts], [5, 0]);
-      assert.equal(await far.log(job.uid), 'once\n');
-    },
-  );
-
   slurmTest('a drained node: the job waits, with the reason', async () => {
     slurm('scontrol', 'update', `NodeName=${rig.node}`, 'State=DRAIN', 'Reason=test');
     const job = await submit(far.sh('exit 4'));

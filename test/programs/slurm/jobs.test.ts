@@ -246,6 +246,27 @@ if (skip) {
     assert.equal(await far.log(job.uid), 'up\nup\n');
   });
 
+  slurmTest('a finished job that Slurm runs again ends at once, and its first end holds', async () => {
+    const job = await start(far.sh('echo once; exit 5'), again);
+    assert.equal((await far.end(job.uid, again)).status, 5);
+    const reach = (state: string) =>
+      until(
+        () => rig.queue('%j|%T'),
+        (rows) => rows.includes(`${job.uid}|${state}`),
+      );
+    await reach('FAILED');
+    slurm('scontrol', 'requeue', rig.idOf(job.uid)!);
+    await reach('PENDING');
+    hurry(job);
+    await until(
+      () => fs.readFileSync(join(far.root(), 'batch', `${job.uid}.out`), 'utf8'),
+      (text) => text.includes('is not started again'),
+    );
+    const end = await far.end(job.uid, again);
+    assert.deepEqual([end.status, end.restarts], [5, 0]);
+    assert.equal(await far.log(job.uid), 'once\n');
+  });
+
   slurmTest('preempted: over, and told; or put back, and another attempt', async () => {
     const low = far.another({ partition: 'low' });
     const first = await running('sleep 1000', {}, low);

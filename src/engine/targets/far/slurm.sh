@@ -5,7 +5,7 @@
 #     S … MINUTES                     known ID | accepted ID | unsent WHY | maybe WHY | engine WHY, and as for ssh
 #     P … MINUTES                     prepares a job for A: prepared, known ID, and as for S
 #     A MINUTES UID …                 an array of prepared jobs: as for S
-#     L UID …                         lines for each, see far_look_all; then rows of squeue, or down WHY
+#     L UID …, L all                  lines for each, see far_look_all; then rows of squeue, or down WHY
 #     K UID SIGNAL HUNDREDTHS         notes a stop, or with 0 nothing; answers as L
 #     C wake ID NAME COMMENT          wakes the watcher of its shim; nothing if ID has another name or comment
 #     C cancel ID NAME COMMENT        scancel
@@ -186,7 +186,7 @@ far_ask() {
 far_look_all() {
   if [ $# = 0 ]; then return; fi
   # shellcheck disable=SC2016 # the variables are those of awk
-  printf '%s\n' "$@" | far_folder=$far_root awk '
+  if [ "$1" = all ]; then ls "$far_root/job" 2>/dev/null; else printf '%s\n' "$@"; fi | far_folder=$far_root awk '
     function first(path, line) {
       line = ""
       getline line < path
@@ -201,16 +201,18 @@ far_look_all() {
       if ((asked = first(dir "asked")) == "") { print "a", $1; next }
       some = 1
       # 1 PID START BOOT HOST MAIN START SINCE whole
-      if (split(first(dir "shim"), word, " ") == 9 && word[9] == "whole" && word[6] != "-")
+      if (split(shim = first(dir "shim"), word, " ") == 9 && word[9] == "whole" && word[6] != "-")
         print "r", $1, word[6], word[5]
       else
         print "c", $1
       print "m", $1, asked
       if ((line = first(dir "native")) != "") print "n", $1, line
+      if (first(dir "stopped") != "") print "x", $1
+      # its shim has begun
+      if (shim == "") next
       if ((line = first(dir "run")) != "") print "s", $1, line
       if ((line = first(dir "beat")) != "") print "b", $1, line
       if ((line = first(dir "cut")) != "") print "w", line
-      if (first(dir "stopped") != "") print "x", $1
     }
     END { exit some }' || far_rows
 }
