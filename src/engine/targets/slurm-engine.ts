@@ -22,6 +22,7 @@ import { checkSignal, checkUid, hundredths, ShimEngine, type ShimEngineOptions }
 import {
   endOf,
   isFinal,
+  isWaiting,
   liveState,
   nativeIdOf,
   parseAnswer,
@@ -61,6 +62,8 @@ export class SlurmEngine extends ShimEngine {
   private readonly beats = new Map<string, { beat: string; since: number }>();
   /** How often Slurm has started each again. */
   private readonly restarts = new Map<string, number>();
+  /** Those that waited at the last look, and never ran: of them only Slurm is asked. */
+  private readonly waiting = new Map<string, SlurmFiles>();
   private readonly silentAfterMs: number;
   private maxArray = 0;
 
@@ -133,22 +136,35 @@ export class SlurmEngine extends ShimEngine {
   override async look(jobs: { uid: string }[]): Promise<Map<string, FarState>> {
     const uids = jobs.map(({ uid }) => checkUid(uid));
     if (uids.length === 0) return new Map();
+    const states = new Map<string, FarState>();
+    const { rows, down } = parseAnswer(
+      uids.some((uid) => this.waiting.has(uid)) ? (await this.request('Q\n')).lines : [],
+    );
+    for (const uid of uids) {
+      const job = this.waiting.get(uid);
+      const row = job && down === undefined ? rowOf(job, rows) : undefined;
+      // its files say nothing new
+      if (job && row && isWaiting(row.state)) states.set(uid, liveState(job, row));
+    }
+    const rest = uids.filter((uid) => !states.has(uid));
+    if (rest.length === 0) return states;
     // a shell reads a request byte by byte
-    const words = uids.length > MANY ? 'all' : uids.join(' ');
+    const words = rest.length > MANY ? 'all' : rest.join(' ');
     const answer = parseAnswer((await this.request(`L ${words}\n`)).lines);
-    const states = uids.map(async (uid) => [uid, await this.stateOf(uid, answer)] as const);
-    return new Map(await Promise.all(states));
+    await Promise.all(rest.map(async (uid) => states.set(uid, await this.stateOf(uid, answer))));
+    return states;
   }
 
-  private async stateOf(uid: string, { ends, files, rows, down }: SlurmAnswer): Promise<FarState> {
+  private async stateOf(uid: string, { ends, ended, files, rows, down }: SlurmAnswer): Promise<FarState> {
+    this.waiting.delete(uid);
     const end = ends.get(uid);
     const job = files.get(uid);
     if (end) {
       this.forget(uid);
       return { kind: 'ended', end };
     }
-    // its folder is gone; or its record is damaged, which is none
-    if (!job) return this.age(uid);
+    // a damaged record is none
+    if (!job) return ended.has(uid) ? this.age(uid) : { kind: 'absent' };
     if (job.kind === 'absent') return { kind: 'absent' };
     if (down !== undefined) return { kind: 'unknown', why: 'engine-silent', said: down };
     const row = rowOf(job, rows);
@@ -156,6 +172,7 @@ export class SlurmEngine extends ShimEngine {
     if (isFinal(row.state)) return this.over(job, row);
     this.absentSince.delete(uid);
     const state = this.inOrder(uid, liveState(job, row));
+    if (state.kind === 'queued' && !job.run && job.id && !job.isStopped) this.waiting.set(uid, job);
     const deadline = this.stopping.get(uid);
     if (deadline !== undefined && this.now() > deadline) await this.act('cancel', job, row);
     return state;
@@ -172,6 +189,7 @@ export class SlurmEngine extends ShimEngine {
 
   private forget(uid: string): void {
     this.restarts.delete(uid);
+    this.waiting.delete(uid);
     this.absentSince.delete(uid);
     this.stopping.delete(uid);
     this.beats.delete(uid);
@@ -242,6 +260,7 @@ export class SlurmEngine extends ShimEngine {
 
   override async stop(uid: string, signal: string, graceMs: number): Promise<StopResult> {
     checkSignal(signal);
+    this.waiting.delete(uid);
     const { lines } = await this.request(`K ${checkUid(uid)} ${signal} ${hundredths(graceMs)}\n`);
     const { files, rows, down } = parseAnswer(lines);
     const job = files.get(uid);

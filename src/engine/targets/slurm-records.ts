@@ -81,6 +81,8 @@ export interface SlurmFiles {
 
 export interface SlurmAnswer {
   ends: Map<string, FarEnd>;
+  /** Those that have an end record, also a damaged one. */
+  ended: Set<string>;
   files: Map<string, SlurmFiles>;
   rows: Map<string, SlurmRow[]>;
   /** Why Slurm does not answer. */
@@ -88,7 +90,9 @@ export interface SlurmAnswer {
 }
 
 export function parseAnswer(lines: string[]): SlurmAnswer {
-  const answer: SlurmAnswer = { ends: new Map(), files: new Map(), rows: new Map(), down: undefined };
+  const answer: SlurmAnswer = {
+    ...{ ends: new Map(), ended: new Set<string>(), files: new Map(), rows: new Map(), down: undefined },
+  };
   for (const line of lines) {
     const verb = line.slice(0, 1);
     const rest = line.slice(2);
@@ -97,6 +101,8 @@ export function parseAnswer(lines: string[]): SlurmAnswer {
     else if (verb === 'q') {
       const row = parseRow(rest);
       if (row) answer.rows.set(row.name, [...(answer.rows.get(row.name) ?? []), row]);
+    } else if (verb === 'd') {
+      answer.ended.add(uid);
     } else if (verb === 'e') {
       const end = parseFarEnd(rest);
       if (end) answer.ends.set(end.uid, end);
@@ -155,13 +161,14 @@ const FINAL = [
   ...['PREEMPTED', 'REVOKED'],
 ];
 
+export const isWaiting = (state: string): boolean => WAITING.includes(state);
 /** A state that is not known ends no job. */
 export const isFinal = (state: string): boolean => FINAL.includes(state);
 
 /** The state of a job that has not ended, as far as Slurm knows. */
 export function liveState(files: SlurmFiles, row: SlurmRow): FarState {
   const { run, kind, pid, node } = files;
-  if (WAITING.includes(row.state))
+  if (isWaiting(row.state))
     return { kind: 'queued', reason: row.reason, restarts: run ? run.restarts + 1 : 0 };
   if (kind !== 'started' || !run) return { kind: 'claimed' };
   return { kind: 'running', pid, host: node, ranMs: row.ranMs, restarts: run.restarts };

@@ -6,6 +6,7 @@
 #     P … MINUTES                     prepares a job for A: prepared, known ID, and as for S
 #     A MINUTES UID …                 an array of prepared jobs: as for S
 #     L UID …, L all                  lines for each, see far_look_all; then rows of squeue, or down WHY
+#     Q                               only the rows
 #     K UID SIGNAL HUNDREDTHS         notes a stop, or with 0 nothing; answers as L
 #     C wake ID NAME COMMENT          wakes the watcher of its shim; nothing if ID has another name or comment
 #     C cancel ID NAME COMMENT        scancel
@@ -180,7 +181,7 @@ far_ask() {
 }
 
 # far_look_all UID …: for each its end, or lines of the other files; one program reads them all
-#     e RECORD     r UID PID NODE   started     c UID   not started     a UID   no claim, or sbatch was not called
+#     d UID, e RECORD   its end     r UID PID NODE   started     c UID   not started     a UID   no claim, or sbatch was not called
 #     n UID ID     m UID NAME INDEX COMMENT     s UID ID RESTARTS NODE
 #     w RECORD     b UID NUMBER                 x UID   a stop was asked for
 far_look_all() {
@@ -197,7 +198,7 @@ far_look_all() {
     BEGIN { root = ENVIRON["far_folder"] }
     {
       dir = root "/job/" $1 "/"
-      if ((line = first(root "/end/" $1)) != "") { print "e", line; next }
+      if ((line = first(root "/end/" $1)) != "") { print "d", $1; print "e", line; next }
       if ((asked = first(dir "asked")) == "") { print "a", $1; next }
       some = 1
       # 1 PID START BOOT HOST MAIN START SINCE whole
@@ -334,6 +335,7 @@ far_serve_engine() {
     far_ask "$1.array" "0-$(($# - 1))" "$far_minutes" "$@"
     ;;
   L) far_look_all "$@" ;;
+  Q) far_rows ;;
   C) far_cancel "$@" ;;
   V) far_details "$@" ;;
   E) far_settle "$@" ;;
