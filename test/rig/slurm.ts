@@ -190,6 +190,18 @@ export class SlurmRig {
     );
   }
 
+  /** Nothing of a job that ended is left on the node: started again before that, it would find no script. */
+  async untilCleaned(id: string): Promise<void> {
+    const folder = join(this.dir, 'spool', `job${id.padStart(5, '0')}`);
+    await until(
+      () =>
+        fs.existsSync(folder) ||
+        processesNaming(this.dir).some(({ command }) => command.startsWith(`slurmstepd: [${id}.`)),
+      (isLeft) => !isLeft,
+      `the node to clean up after ${id}`,
+    );
+  }
+
   /** slurmctld is back, and answers. */
   async restartCtld(): Promise<void> {
     this.startCtld();
