@@ -273,6 +273,12 @@ if (skip) {
     assert.equal(await far.log(job.uid), 'once\n');
   });
 
+  slurmTest('over the time limit of Slurm: the reason is told beside the code', async () => {
+    const end = await far.end(overTime.uid);
+    assert.deepEqual(verdictOf(end), { status: 143, word: 'time-limit' });
+    assert.match(end.verdict!.said, /^TIMEOUT TimeLimit /);
+  });
+
   slurmTest('preempted: over, and told; or put back, and another attempt', async () => {
     const low = far.another({ partition: 'low' });
     const first = await running('sleep 1000', {}, low);
@@ -285,12 +291,6 @@ if (skip) {
     await hurry(second);
     const end = await far.end(second.uid, again);
     assert.deepEqual([end.status, end.restarts], [6, 1]);
-  });
-
-  slurmTest('over the time limit of Slurm: the reason is told beside the code', async () => {
-    const end = await far.end(overTime.uid);
-    assert.deepEqual(verdictOf(end), { status: 143, word: 'time-limit' });
-    assert.match(end.verdict!.said, /^TIMEOUT TimeLimit /);
   });
 
   slurmTest('what Slurm says of itself', async () => {
