@@ -81,13 +81,18 @@ export type ScheduleTrouble =
 /** What a key of config.json takes. */
 export type ConfigValue =
   | ('duration' | 'size' | 'log size' | 'text' | 'notify' | 'queue' | 'count' | 'object')
-  | ('target name' | 'engine' | 'host' | 'list of words' | 'absolute path' | 'slots');
+  | ('target name' | 'engine' | 'host' | 'list of words' | 'absolute path' | 'slots')
+  | ('way to the login node' | 'partition' | 'options of sbatch' | 'line of sh');
 
 export type ConfigTrouble =
   | { kind: 'unreadable'; why: string }
   | { kind: 'unknown'; known: string[] }
   /** Without this key the value has no sense. */
   | { kind: 'missing'; key: string }
+  /** The key is for targets of this engine. */
+  | { kind: 'only-of'; engine: string }
+  /** It says nothing without the other key. */
+  | { kind: 'needs'; key: string }
   /** `value` as JSON. */
   | { kind: 'expected'; expected: ConfigValue; value: string };
 

@@ -7,13 +7,23 @@ import { resolve } from 'node:path';
 import * as is from '../base/schema.ts';
 
 /** Each way to run jobs elsewhere. */
-export const TARGET_ENGINES = ['ssh'] as const;
+export const TARGET_ENGINES = ['ssh', 'slurm'] as const;
 
-export const targetSchema = is.object({
-  /** As --on has it: a name in config.json, or `ssh:[user@]host`. */
+const slurmSchema = is.object({
+  /** Null: the default one of the cluster. */
+  partition: is.nullable(is.text),
+  /** More options of sbatch. */
+  options: is.listOf(is.text),
+  /** A line of sh before each command of Slurm: `module load slurm`. */
+  setup: is.nullable(is.text),
+});
+export type SlurmSettings = is.SchemaType<typeof slurmSchema>;
+
+const targetFields = is.object({
+  /** As --on has it: a name in config.json, `ssh:[user@]host`, or `slurm[:partition]`. */
   name: is.text,
   engine: is.literal(...TARGET_ENGINES),
-  /** `[user@]host`, as ssh takes it. */
+  /** `[user@]host`, as ssh takes it. Of Slurm: the login node; empty: Slurm's commands are on this machine. */
   host: is.text,
   /** Options of ssh. */
   ssh: is.listOf(is.text),
@@ -25,8 +35,14 @@ export const targetSchema = is.object({
   slots: is.nullable(is.count),
   /** Names its service, of which there is one for equal settings in these namespaces; empty: not known yet. */
   key: is.text,
+  slurm: is.since(is.nullable(slurmSchema), null),
 });
-export type Target = is.SchemaType<typeof targetSchema>;
+export type Target = Omit<is.SchemaType<typeof targetFields>, 'slurm'> & { slurm?: SlurmSettings };
+/** Without `slurm` where there is none, as records of older versions are. */
+export const targetSchema: is.Schema<Target> = (value, at) => {
+  const { slurm, ...target } = targetFields(value, at);
+  return slurm ? { ...target, slurm } : target;
+};
 
 /** The word for this machine. */
 export const LOCAL_TARGET = 'local';
@@ -54,8 +70,28 @@ export const sshTarget = (name: string, host: string): Target => ({
   ...{ name, engine: 'ssh', host, ssh: [], cwd: null, dir: null, slots: null, key: '' },
 });
 
+export const SLURM = 'slurm';
+/** Slurm's own names: letters, digits and a few signs; several partitions stand with commas. */
+export const isPartition = (text: string): boolean => /^[\w.+@][\w.+@,-]{0,254}$/.test(text);
+
+/** On this machine, if no host is given. */
+export const slurmTarget = (name: string, host = ''): Target & { slurm: SlurmSettings } => ({
+  ...{ ...sshTarget(name, host), engine: SLURM },
+  slurm: { partition: null, options: [], setup: null },
+});
+
+/** With another partition, which the word names behind a colon: `hpc:gpu`. */
+export function inPartition(target: Target, name: string, partition: string): Target {
+  return target.slurm ? { ...target, name, slurm: { ...target.slurm, partition } } : target;
+}
+
 /** The target that a word names without config.json; undefined: none, or a host that cannot be one. */
 export function parseTargetWord(word: string): Target | undefined {
+  if (word === SLURM) return slurmTarget(word);
+  if (word.startsWith(`${SLURM}:`)) {
+    const partition = word.slice(SLURM.length + 1);
+    return isPartition(partition) ? inPartition(slurmTarget(word), word, partition) : undefined;
+  }
   const host = word.startsWith('ssh://') ? word : word.startsWith('ssh:') ? word.slice(4) : '';
   return isHost(host) ? sshTarget(word, host) : undefined;
 }

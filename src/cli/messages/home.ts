@@ -228,6 +228,12 @@ const CONFIG_VALUES: Record<ConfigValue, string> = {
   'list of words': 'a list of words for ssh, such as ["-F", "lab.cfg"]',
   'absolute path': 'a path that begins with /',
   slots: 'a whole number from 1 to 99999',
+  'way to the login node': 'the login node behind "ssh:", such as "ssh:me@login"',
+  partition: 'the name of a partition, or several with commas',
+  'options of sbatch':
+    'a list of options of sbatch, such as ["--mem=4G", "--gres=gpu:1"]; bgjob itself gives those for the ' +
+    'directory, the output, the name, arrays, the environment and other clusters',
+  'line of sh': 'a line of sh, such as "module load slurm"',
 };
 
 /** The largest value of this kind, as text; undefined: the value is not too large. `json`: the value. */
@@ -253,6 +259,16 @@ export function configMessage({
       const keys = known.map((one) => above + one).join(', ');
       return [`${place} is not a key of this file`, `${question}the keys are: ${keys}`];
     },
+    'only-of': ({ engine }) => [
+      `${place} is only for targets with "engine": "${engine}"`,
+      engine === 'ssh'
+        ? 'Slurm on this machine needs no host; a login node: "via": "ssh:me@login"'
+        : 'remove it, or add "engine": "slurm"',
+    ],
+    needs: ({ key: other }) => [
+      `${place} says nothing without "${other}"`,
+      'add it, such as "via": "ssh:me@login"',
+    ],
     missing: ({ key: missing }) => [
       `${place} has no "${missing}"`,
       `add it, such as "${missing}": "me@gpu1"`,

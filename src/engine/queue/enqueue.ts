@@ -7,7 +7,7 @@ import { closeSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { listWithChecksum, withChecksum } from '../../base/checksum.ts';
 import { attempt, createFile, removeQuietly, syncDir, writeAtomic } from '../../base/fs/atomic-write.ts';
 import { ok, type Result } from '../../job/failure.ts';
-import { admitNeeds, admitTargets, type Home } from '../../job/home/home.ts';
+import { admitNeeds, admitSlurm, admitTargets, type Home } from '../../job/home/home.ts';
 import { claimIds } from '../../job/home/ids.ts';
 import { jobNameOf } from '../../job/home/name-claims.ts';
 import { writeSpec } from '../../job/home/records.ts';
@@ -82,7 +82,7 @@ function prepareQueue(home: Home, drafts: QueuedDraft[]): QueuedDraft[] {
   // all of a batch have the same target
   const given = drafts[0]!.target;
   if (given === null) return drafts;
-  admitTargets(home);
+  (given.slurm ? admitSlurm : admitTargets)(home);
   const target = claimTarget(home, given, thisTargetAdded(), isTargetHere);
   writeAgent(home, target.key, process.env);
   const sandbox = targetSandbox(target);

@@ -8,7 +8,18 @@ import { readRecord } from '../../base/fs/read-record.ts';
 import { errnoOf } from '../../base/result.ts';
 import { type ConfigTrouble, type ConfigValue, fail, ok, type Result } from '../failure.ts';
 import { NOTIFY_WHENS, type NotifyWhen } from '../spec.ts';
-import { isHost, LOCAL_TARGET, sshTarget, TARGET_ENGINES, type Target, withWholePaths } from '../target.ts';
+import {
+  isHost,
+  isPartition,
+  LOCAL_TARGET,
+  SLURM,
+  type SlurmSettings,
+  slurmTarget,
+  sshTarget,
+  TARGET_ENGINES,
+  type Target,
+  withWholePaths,
+} from '../target.ts';
 import { isName } from './project.ts';
 import { DEFAULT_RETENTION, type RetentionRules } from './retention.ts';
 
@@ -53,7 +64,11 @@ interface Named {
   isName(name: string): boolean;
   expectedName: ConfigValue;
   each: Record<string, Key>;
-  required: string;
+  /** What does not fit together, and at which key; null: at the object itself. */
+  fault(
+    given: ReadonlySet<string>,
+    engine: unknown,
+  ): { key: string | null; trouble: ConfigTrouble } | undefined;
 }
 
 const text = (isFit: (value: string) => boolean, expected: ConfigValue): Key => ({
@@ -62,19 +77,62 @@ const text = (isFit: (value: string) => boolean, expected: ConfigValue): Key => 
 });
 const farPath = text((value) => /^\/[^\0\n]*$/.test(value), 'absolute path');
 
+const words: Key = {
+  read: (value) =>
+    Array.isArray(value) && value.every((one) => typeof one === 'string' && !one.includes('\0'))
+      ? value
+      : undefined,
+  expected: 'list of words',
+};
+
+/** Options of sbatch that bgjob gives itself, or that break what it promises: `--chdir` may run the job in /tmp. */
+const OWN_SBATCH = [
+  ...['chdir', 'workdir', 'array', 'wait', 'output', 'error', 'input', 'job-name', 'clusters', 'comment'],
+  ...[
+    'parsable',
+    'wrap',
+    'test-only',
+    'open-mode',
+    'export',
+    'export-file',
+    'get-user-env',
+    'help',
+    'version',
+  ],
+];
+
+/** sbatch takes a long name also if it is cut short. */
+function isOwnSbatch(word: string): boolean {
+  const name = /^--([a-z-]{2,})(=|$)/.exec(word)?.[1];
+  return /^-[DaWoeiJMhV]/.test(word) || OWN_SBATCH.some((own) => name !== undefined && own.startsWith(name));
+}
+
+const ONLY_SSH = ['host'];
+const ONLY_SLURM = ['via', 'partition', 'options', 'setup'];
+
 const TARGETS: Named = {
   isName: (name) => isName(name) && name !== LOCAL_TARGET,
   expectedName: 'target name',
   each: {
     engine: { read: (value) => TARGET_ENGINES.find((one) => one === value), expected: 'engine' },
     host: text(isHost, 'host'),
-    ssh: {
-      read: (value) =>
-        Array.isArray(value) && value.every((one) => typeof one === 'string' && !one.includes('\0'))
-          ? value
-          : undefined,
-      expected: 'list of words',
+    via: {
+      read: (value) => {
+        const host = /^ssh:/.test(asText(value)) ? asText(value).replace(/^ssh:(?!\/\/)/, '') : '';
+        return isHost(host) ? host : undefined;
+      },
+      expected: 'way to the login node',
     },
+    ssh: words,
+    partition: text(isPartition, 'partition'),
+    options: {
+      read: (value) => {
+        const list = words.read(value) as string[] | undefined;
+        return list?.some(isOwnSbatch) ? undefined : list;
+      },
+      expected: 'options of sbatch',
+    },
+    setup: text((value) => value.trim() !== '' && !value.includes('\0'), 'line of sh'),
     cwd: farPath,
     dir: farPath,
     slots: {
@@ -82,7 +140,16 @@ const TARGETS: Named = {
       expected: 'slots',
     },
   },
-  required: 'host',
+  fault(given, engine) {
+    const foreign = (engine === SLURM ? ONLY_SSH : ONLY_SLURM).find((key) => given.has(key));
+    const other = engine === SLURM ? 'ssh' : SLURM;
+    if (foreign !== undefined) return { key: foreign, trouble: { kind: 'only-of', engine: other } };
+    if (engine !== SLURM && !given.has('host'))
+      return { key: null, trouble: { kind: 'missing', key: 'host' } };
+    if (engine === SLURM && given.has('ssh') && !given.has('via'))
+      return { key: 'ssh', trouble: { kind: 'needs', key: 'via' } };
+    return undefined;
+  },
 };
 
 type Entry = Key | Named | Record<string, Key>;
@@ -135,9 +202,9 @@ function readNamed(path: string, value: unknown, named: Named, above: string): R
     if (!named.isName(name)) return misfit(path, at, named.expectedName, name);
     const below = readKeys(path, given, named.each, `${at}.`);
     if (!below.ok) return below;
-    if (!below.value.has(`${at}.${named.required}`))
-      return broken(path, at, { kind: 'missing', key: named.required });
-    const own = [...below.value].map(([whole, read]) => [whole.slice(at.length + 1), read]);
+    const own = new Map([...below.value].map(([whole, read]) => [whole.slice(at.length + 1), read]));
+    const fault = named.fault(new Set(own.keys()), own.get('engine'));
+    if (fault) return broken(path, fault.key === null ? at : `${at}.${fault.key}`, fault.trouble);
     found.set(at, { name, ...Object.fromEntries(own) });
   }
   return ok(found);
@@ -203,6 +270,16 @@ export function readConfig(home: string): Result<Config> {
   return ok(configOf(read.value, home));
 }
 
+type GivenTarget = Partial<Target & SlurmSettings> & Pick<Target, 'name' | 'host'> & { via?: string };
+
+function targetOf(given: GivenTarget, home: string): Target {
+  const { via = '', partition = null, options = [], setup = null, ...rest } = given;
+  const ssh = withWholePaths(given.ssh ?? [], home);
+  return given.engine === SLURM
+    ? { ...slurmTarget(given.name, via), ...rest, ssh, slurm: { partition, options, setup } }
+    : { ...sshTarget(given.name, given.host), ...rest, ssh };
+}
+
 /** `home`: the folder of the file. */
 function configOf(values: Map<string, unknown>, home: string): Config {
   const get = <T>(key: string): T | null => (values.get(key) as T | undefined) ?? null;
@@ -220,12 +297,11 @@ function configOf(values: Map<string, unknown>, home: string): Config {
       maxTotalBytes: get('retention.maxTotal') ?? DEFAULT_RETENTION.maxTotalBytes,
     },
     targets: new Map(
-      [...values].flatMap(([key, value]) => {
-        const given = value as Partial<Target> & Pick<Target, 'name' | 'host'>;
-        if (!key.startsWith('targets.')) return [];
-        const ssh = withWholePaths(given.ssh ?? [], home);
-        return [[given.name, { ...sshTarget(given.name, given.host), ...given, ssh }]];
-      }),
+      [...values]
+        .flatMap(([key, value]) => {
+          return key.startsWith('targets.') ? [targetOf(value as GivenTarget, home)] : [];
+        })
+        .map((target) => [target.name, target]),
     ),
   };
 }

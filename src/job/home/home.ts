@@ -37,11 +37,16 @@ import { type Failure, fail, ok, type Result } from '../failure.ts';
 import type { JobId } from '../spec.ts';
 import { JobPaths, pathsIn, QueuePaths, TargetPaths, TemplatePaths } from './paths.ts';
 
-/** The format of a home without queues (0.1.0), with them, with `needs`, and with targets. A higher one is refused. */
+/**
+ * The format of a home without queues (0.1.0), with them, with `needs`, with targets, and with Slurm. A higher
+ * one is refused.
+ */
 const FORMAT = 1;
 const QUEUES_FORMAT = 2;
 const NEEDS_FORMAT = 3;
 const TARGETS_FORMAT = 4;
+const SLURM_FORMAT = 5;
+const NEWEST_FORMAT = SLURM_FORMAT;
 
 export class Home extends pathsIn('path', {
   jobs: 'jobs',
@@ -195,7 +200,7 @@ export function makeHome(env: NodeJS.ProcessEnv): Result<Home> {
  */
 export function openHome(path: string, make: true): Result<Home>;
 export function openHome(path: string, make: false, newest?: number): Result<Home | undefined>;
-export function openHome(path: string, make: boolean, newest = TARGETS_FORMAT): Result<Home | undefined> {
+export function openHome(path: string, make: boolean, newest = NEWEST_FORMAT): Result<Home | undefined> {
   const found = inspectHome(path);
   if (!found.ok) return found;
   let format = readRecord(join(path, 'format'));
@@ -213,7 +218,7 @@ export function openHome(path: string, make: boolean, newest = TARGETS_FORMAT): 
   const damaged = fail({ code: 'home-refused', home: path, trouble: 'damaged' });
   if (format.kind !== 'text' || !/^\d{1,9}\n$/.test(format.text)) return damaged;
   if (Number(format.text) > newest)
-    return fail({ code: 'home-newer', home: path, found: Number(format.text), known: TARGETS_FORMAT });
+    return fail({ code: 'home-newer', home: path, found: Number(format.text), known: NEWEST_FORMAT });
   if (!/^[0-9a-f]{32}\n$/.test(token)) return damaged;
   const rooms = inspectRooms(path, make);
   if (!rooms.ok) return rooms;
@@ -234,3 +239,6 @@ export const admitNeeds = (home: Home): void => raiseFormat(home, NEEDS_FORMAT);
 
 /** Before the first job on a target: a build that does not know them would take it for lost, and remove it. */
 export const admitTargets = (home: Home): void => raiseFormat(home, TARGETS_FORMAT);
+
+/** Before the first job on Slurm: a build that does not know it cannot read the job. */
+export const admitSlurm = (home: Home): void => raiseFormat(home, SLURM_FORMAT);

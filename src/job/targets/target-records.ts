@@ -52,8 +52,8 @@ export const readTarget = (home: Home, key: string): TargetRecord | undefined =>
   isTargetKey(key) ? readValid(home.target(key).record, recordSchema) : undefined;
 
 /** What decides the service: slots and directory are of each job. */
-const settingsOf = ({ name, engine, host, ssh, dir }: Target): string =>
-  JSON.stringify([name, engine, host, ssh, dir]);
+const settingsOf = ({ name, engine, host, ssh, dir, slurm }: Target): string =>
+  JSON.stringify([name, engine, host, ssh, dir, ...(slurm ? [slurm] : [])]);
 
 /** The target with its key. The first job in these namespaces makes the record. */
 export function claimTarget(
