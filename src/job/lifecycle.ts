@@ -8,6 +8,7 @@
  *        ▼                                                     │ │
  *     starting ──started──▶ running ──main-ended──────────────▶ ended
  *        │                     │                                  ▲
+ *        │                     │ ──requeued-there─▶ starting      │
  *        │             stop-requested, limit-reached              │
  *        │                     ▼                                  │
  *        │                  stopping ──main-ended, then swept─────┤
@@ -24,6 +25,8 @@ export type Event =
   | { type: 'admitted' }
   | { type: 'skipped'; at: number; why: string }
   | { type: 'retried'; notBefore: number }
+  /** Slurm put the job back into its queue, and starts it again. */
+  | { type: 'requeued-there' }
   | { type: 'started'; at: number; monotonicMs: number }
   | { type: 'start-failed'; at: number; why: string; code: number }
   | { type: 'stop-requested'; stop: Stop }
@@ -91,6 +94,7 @@ const TABLE: Table = {
     admitted: () => ({ phase: 'starting' }),
     skipped: (_, { at, why }) => neverStarted(at, { kind: 'skipped', why }),
     retried: stay,
+    'requeued-there': stay,
     started: stay,
     'start-failed': stay,
     'stop-requested': (_, { stop }) => cancelled(stop),
@@ -105,6 +109,7 @@ const TABLE: Table = {
     admitted: stay,
     skipped: stay,
     retried: stay,
+    'requeued-there': stay,
     started: (_, { at, monotonicMs }) => ({
       phase: 'running',
       startedAt: at,
@@ -124,6 +129,7 @@ const TABLE: Table = {
     admitted: stay,
     skipped: stay,
     retried: stay,
+    'requeued-there': () => ({ phase: 'starting' }),
     started: stay,
     'start-failed': stay,
     'stop-requested': (status, { stop }) => stopping(status, stop),
@@ -156,6 +162,7 @@ const TABLE: Table = {
     admitted: stay,
     skipped: stay,
     retried: stay,
+    'requeued-there': stay,
     started: stay,
     'start-failed': stay,
     // the first cause stays: a kill during a timeout is still a timeout. A harder kill only shortens the
@@ -188,6 +195,7 @@ const TABLE: Table = {
     admitted: stay,
     skipped: stay,
     retried: (_, { notBefore }) => ({ phase: 'queued', notBefore }),
+    'requeued-there': stay,
     started: stay,
     'start-failed': stay,
     'stop-requested': stay,

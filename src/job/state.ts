@@ -160,6 +160,23 @@ const unseenSchema = is.object({
 /** What a stop on a target could not see or signal there. */
 export type Unseen = is.SchemaType<typeof unseenSchema>;
 
+const thereSchema = is.object({
+  /** What the engine calls it; null: not known. */
+  nativeId: is.nullable(is.text),
+  /** Why it waits in the queue of the engine there; null: it does not wait. */
+  waits: is.nullable(is.text),
+  /** The machine on which the engine runs it, or ran it last. */
+  node: is.nullable(is.text),
+  /** How many times the engine started this attempt again, and the earlier ones. */
+  restarts: is.count,
+  earlier: is.count,
+  /** What the engine did to it: a word of engine/targets, and as the engine says it. */
+  verdict: is.nullable(is.object({ word: is.text, said: is.text })),
+});
+/** Of a job on a target that has an engine with a queue of its own, what the engine tells. */
+export type There = is.SchemaType<typeof thereSchema>;
+export const NOTHING_THERE: There = { nativeId: null, waits: null, node: null, restarts: 0, earlier: 0, verdict: null };
+
 const stateFields = is.object({
   v: is.version(1),
   /** The owner that wrote this: `owner.N`. */
@@ -172,16 +189,24 @@ const stateFields = is.object({
   forced: is.since(is.count, 0),
   left: is.listOf(identitySchema),
   unseen: is.since(is.nullable(unseenSchema), null),
+  there: is.since(is.nullable(thereSchema), null),
   /** Set at the end, with a copy of the spec, so that a long list reads one file per job. */
   logBytes: is.nullable(is.count),
   spec: is.nullable(specSchema),
 });
-export type State = Omit<is.SchemaType<typeof stateFields>, 'unseen'> & { unseen?: Unseen | null };
-/** Without `unseen` where there is nothing, as records of older versions are. */
-export const stateSchema: is.Schema<State> = (value, at) => {
-  const { unseen, ...state } = stateFields(value, at);
-  return unseen ? { ...state, unseen } : state;
+export type State = Omit<is.SchemaType<typeof stateFields>, 'unseen' | 'there'> & {
+  unseen?: Unseen | null;
+  there?: There | null;
 };
+/** Without `unseen` and `there` where there is nothing, as records of older versions are. */
+export const stateSchema: is.Schema<State> = (value, at) => {
+  const { unseen, there, ...state } = stateFields(value, at);
+  return { ...state, ...(unseen && { unseen }), ...(there && { there }) };
+};
+
+/** The number of the attempt that runs or ran last. Slurm starts a job again that it has put back. */
+export const attemptsOf = ({ attempt, there }: State): number =>
+  attempt + (there ? there.restarts + there.earlier : 0);
 
 /** Why an owner ended unexpectedly, or why no process could start the job. */
 export const crashSchema = is.object({ v: is.version(1), at: is.time, why: is.text });

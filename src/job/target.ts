@@ -96,6 +96,9 @@ export function parseTargetWord(word: string): Target | undefined {
   return isHost(host) ? sshTarget(word, host) : undefined;
 }
 
+/** The machine that is reached; where Slurm's commands are on this one, the name of the target. */
+export const placeOf = ({ host, name }: Pick<Target, 'host' | 'name'>): string => host || name;
+
 /** The word of a target that config.json does not name. */
 export const targetWordOf = (host: string): string => (host.startsWith('ssh://') ? host : `ssh:${host}`);
 

@@ -45,7 +45,16 @@ export type LiveView = Extract<JobView, { kind: 'live' }>;
 export const pauseOf = (status: Status) =>
   status.phase === 'running' ? (status.holding?.since ?? null) : null;
 
+/** Why a job waits in the queue of Slurm; null: it does not. */
+export const waitsThere = (view: JobView): string | null =>
+  view.kind === 'live' && view.status.phase === 'starting' ? (view.state?.there?.waits ?? null) : null;
+
+/** Whether it waits in a queue of ours or of its target: it has not begun to run. */
+export const isWaiting = (view: JobView): boolean =>
+  view.kind === 'live' && (view.status.phase === 'queued' || waitsThere(view) !== null);
+
 export function stateWord(view: JobView): StateWord {
+  if (waitsThere(view) !== null) return 'queued';
   if (view.kind === 'live') return pauseOf(view.status) ? 'paused' : view.status.phase;
   if (view.kind !== 'ended') return view.kind;
   const { kind } = view.status.outcome;

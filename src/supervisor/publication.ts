@@ -24,7 +24,10 @@ import type { State, Status } from '../job/state.ts';
 
 const RETRY_MS = 1000;
 
-export type Facts = Pick<State, 'status' | 'attempt' | 'attempts' | 'stopped' | 'forced' | 'left' | 'unseen'>;
+export type Facts = Pick<
+  State,
+  'status' | 'attempt' | 'attempts' | 'stopped' | 'forced' | 'left' | 'unseen' | 'there'
+>;
 
 export class Publication {
   private readonly job: JobPaths;
@@ -44,12 +47,12 @@ export class Publication {
   /**
    * Writes the state. For a queued job, `running` is not flushed: no user sees it, and after a power
    * cut the job waits again. A job that is not queued would be lost without its record. Of `stopping` the name
-   * is not flushed: after a power cut the state before it tells the same.
+   * is not flushed: after a power cut the state before it tells the same. Nor is a hint for readers.
    */
-  publish(facts: Facts): void {
+  publish(facts: Facts, isHint = false): void {
     this.facts = facts;
     const { status } = facts;
-    const isUnseen = this.spec.placement !== null && status.phase === 'running';
+    const isUnseen = isHint || (this.spec.placement !== null && status.phase === 'running');
     const flush = isUnseen ? 'none' : status.phase === 'stopping' ? 'content' : 'all';
     try {
       this.findCopy();

@@ -11,7 +11,7 @@ import type { Home } from '../../job/home/home.ts';
 import { parseSignal } from '../../job/signals.ts';
 import { DEFAULT_GRACE_MS } from '../../job/spec.ts';
 import type { Stop } from '../../job/state.ts';
-import type { JobView, UnreadableView } from '../../job/view.ts';
+import { isWaiting, type JobView, type UnreadableView } from '../../job/view.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import { parseSessionOption, SESSION_OPTION } from '../command/session-option.ts';
 import { judgeable, selectAll } from '../jobs/select.ts';
@@ -40,8 +40,6 @@ const GROUP_OPTIONS = {
     text: 'with --all, --queue, --tag, --session: jobs of all projects',
   },
 } as const;
-
-const isWaiting = (view: JobView): boolean => view.kind === 'live' && view.status.phase === 'queued';
 
 const DEFAULT_SIGNAL = 'SIGTERM';
 

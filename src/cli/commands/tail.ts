@@ -6,7 +6,7 @@ import { type Failure, fail, ok } from '../../job/failure.ts';
 import { READER_NAME, writeCursor } from '../../job/log/cursors.ts';
 import { Log, type Stream } from '../../job/log/log.ts';
 import { readEmptiedBytes } from '../../job/log/trim-record.ts';
-import { type JobView, quoteWord } from '../../job/view.ts';
+import { isWaiting, type JobView, quoteWord } from '../../job/view.ts';
 import { type Input, SUCCESS, verb } from '../command/command.ts';
 import { referenceTo, select } from '../jobs/select.ts';
 import { streamsOf } from '../jobs/stderr-log.ts';
@@ -88,7 +88,7 @@ function inStderr(reading: Reading, options: Input<typeof OPTIONS>['options']): 
 function storeCursor({ output, home, view, stream, options }: Reading, to: number): void {
   if (!options.new || output.readerGone) return;
   // the job has not started, and has no folder for its log yet
-  if (to === 0 && view.kind === 'live' && view.status.phase === 'queued') return;
+  if (to === 0 && isWaiting(view)) return;
   try {
     const job = home.job(view.id);
     const floor = Math.min(to, readEmptiedBytes(job, stream));

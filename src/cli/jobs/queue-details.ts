@@ -11,6 +11,7 @@ import { type Attempt, ranMs } from '../../job/state.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Extras, outcomeText, queueOf } from '../messages/job-text.ts';
 import { movedToText } from '../messages/lists.ts';
+import { restartsText } from '../messages/targets.ts';
 
 /** The head of a row, and its text; a row without text is left out. */
 export type DetailRow = [head: string, text: string | null | undefined | false];
@@ -52,12 +53,15 @@ function attemptText(spec: Spec, attempt: Attempt): string {
 export function attemptRows(view: JobView): DetailRow[] {
   if (view.kind !== 'live' && view.kind !== 'ended') return [];
   const { spec, state, status } = view;
-  if (spec.retry === 0) return [];
+  const restarts = state?.there?.restarts ?? 0;
+  const there: DetailRow[] = restarts > 0 ? [['restarts', restartsText(restarts)]] : [];
+  if (spec.retry === 0) return there;
   const number = state?.attempt ?? 1;
   const next = status.phase === 'queued' && status.notBefore !== null ? status.notBefore : null;
   const wait = next === null ? '' : `, in ${renderDuration(next - systemClock.now())}`;
   return [
     ...(state?.attempts ?? []).map((one, n): DetailRow => [`attempt ${n + 1}`, attemptText(spec, one)]),
     ['attempt', `${number} of ${spec.retry + 1}${number > 1 ? wait : ''}`],
+    ...there,
   ];
 }

@@ -7,10 +7,25 @@ import { EXIT } from '../../job/failure.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import { signalOfCode } from '../../job/signals.ts';
 import type { Spec } from '../../job/spec.ts';
-import { exitCodeOf, type Outcome, ranMs, type Stop, shownEnd } from '../../job/state.ts';
-import { commandText, type JobView, pauseOf, shellOf, stateWord } from '../../job/view.ts';
+import {
+  attemptsOf,
+  exitCodeOf,
+  type Outcome,
+  ranMs,
+  type Stop,
+  shownEnd,
+  type There,
+} from '../../job/state.ts';
+import { commandText, type JobView, pauseOf, shellOf, stateWord, waitsThere } from '../../job/view.ts';
 import { waitingCell, waitingText } from './queue.ts';
-import { contactCell, contactText, failedThereCell, failedThereText } from './targets.ts';
+import {
+  contactCell,
+  contactText,
+  failedThereCell,
+  failedThereText,
+  verdictText,
+  waitsThereText,
+} from './targets.ts';
 import { errnoText, textFor } from './usage.ts';
 
 /** A status above 128 may mean a signal that bgjob did not send. */
@@ -65,13 +80,24 @@ export function stateText(view: JobView, leftovers = 0, waiting?: Waiting, form:
     const { target } = view.spec;
     const whole = target && !waiting ? contactText(target, view.far) : '';
     const contact = form === 'cell' && whole !== '' ? contactCell(target!, view.far) : whole && `(${whole})`;
+    const reason = waitsThere(view);
+    if (reason !== null && contact === '') return `${stateWord(view)} (${waitsThereText(target!, reason)})`;
     return `${stateWord(view)} ${waiting ? waitingCell(waiting) : contact}`.trimEnd();
   }
   if (view.kind === 'unreadable') return `unreadable (${safe(view.why)})`;
   if (view.kind === 'elsewhere') return `elsewhere (${safe(view.machine)})`;
   const { outcome, stop } = view.status;
-  const text = withCause(outcomeText(outcome, view.spec, form), stop);
+  const verdict = explains(view);
+  const text = verdict
+    ? `${outcomeText(outcome, view.spec, form).replace(/ \(.*/, '')} (${verdictText(verdict.word)})`
+    : withCause(outcomeText(outcome, view.spec, form), stop);
   return text + (leftovers > 0 ? `, ${leftovers} left` : '');
+}
+
+/** What Slurm did to a job that has a code: `exited 137 (out of memory)`; null: nothing. */
+function explains(view: JobView): There['verdict'] {
+  const verdict = view.kind === 'ended' ? (view.state?.there?.verdict ?? null) : null;
+  return view.kind === 'ended' && ['exited', 'killed'].includes(view.status.outcome.kind) ? verdict : null;
 }
 
 /** `web 42`, or `42` for a job without a name. */
@@ -138,6 +164,10 @@ export function reasonOf(view: JobView, waiting?: Waiting): string | null {
   if (waiting) return waitingText(waiting);
   if (view.kind === 'unreadable') return view.why;
   if (view.kind === 'elsewhere') return `it belongs to ${view.machine}`;
+  const reason = waitsThere(view);
+  if (reason !== null) return waitsThereText(view.spec.target!, reason);
+  const verdict = explains(view);
+  if (verdict) return `${verdictText(verdict.word)}${verdict.said && ` (${verdict.said})`}`;
   const { status } = view;
   if (status.phase === 'stopping') return stopReason(status.stop);
   const pause = pauseOf(status);
@@ -174,13 +204,20 @@ export function queueOf(view: JobView): string | null {
 function targetObject(view: JobView): object | null {
   const target = 'spec' in view ? view.spec.target : null;
   if (target === null) return null;
-  const { name, engine, host, cwd } = target;
+  const { name, engine, host, cwd, slurm } = target;
+  const there = 'state' in view ? view.state?.there : null;
   const silence = view.kind === 'live' ? (view.far?.silence ?? null) : null;
   return {
     name,
     engine,
-    host,
+    host: host || null,
     cwd,
+    partition: slurm?.partition ?? null,
+    nativeId: there?.nativeId ?? null,
+    node: there?.node ?? null,
+    waitsFor: waitsThere(view),
+    verdict: there?.verdict?.word ?? null,
+    said: there?.verdict?.said ?? null,
     silentSince: iso(silence?.since ?? null),
     silentWhy: silence?.why ?? null,
   };
@@ -243,7 +280,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     target: targetObject(view),
     tags: spec?.tags ?? [],
     changedVariables: spec?.changedVariables ?? null,
-    attempts: 'state' in view && view.state ? view.state.attempt : spec ? 1 : null,
+    attempts: 'state' in view && view.state ? attemptsOf(view.state) : spec ? 1 : null,
     forced: 'state' in view && view.state ? view.state.forced : spec ? 0 : null,
     parent: spec?.parent ?? null,
     session: spec?.session ?? null,

@@ -7,6 +7,7 @@ import {
   type TargetError,
   TROUBLES,
   type Trouble,
+  type Verdict,
 } from '../../engine/targets/engine.ts';
 import type { Spec } from '../../job/spec.ts';
 import { type Target, targetWordOf } from '../../job/target.ts';
@@ -248,6 +249,25 @@ export const targetFailures: FailureTexts<
     `bgjob wait ${id}; bgjob targets ${typed(target)}`,
   ],
 };
+
+/** The name of the queue in which it waits there: `slurm: Resources`. */
+export const waitsThereText = ({ engine }: Pick<Target, 'engine'>, reason: string): string =>
+  safe(`${engine}: ${reason}`);
+
+export const restartsText = (restarts: number): string =>
+  `Slurm put it back and started it again: ${plural(restarts, 'time')}`;
+
+/** What Slurm did to a job, in words. */
+const VERDICT: Record<Verdict['word'], string> = {
+  'time-limit': 'over its time limit in Slurm',
+  'out-of-memory': 'out of memory',
+  cancelled: 'cancelled in Slurm',
+  preempted: 'preempted in Slurm',
+  'node-failed': 'its node failed',
+  'not-started': 'Slurm could not start it',
+  unclear: 'Slurm does not say how',
+};
+export const verdictText = (word: string): string => VERDICT[word as Verdict['word']] ?? safe(word);
 
 // bgjob targets
 

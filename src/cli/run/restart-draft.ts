@@ -13,7 +13,7 @@ import type { JobPaths } from '../../job/home/paths.ts';
 import { unknownNeeds } from '../../job/needs.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId, Placement, Spec } from '../../job/spec.ts';
-import type { EndedView, LiveView } from '../../job/view.ts';
+import { type EndedView, isWaiting, type LiveView } from '../../job/view.ts';
 import type { Context } from '../command/context.ts';
 import { enterable, environmentFor, parentOf } from './draft.ts';
 import { tellEnvironment } from './message-option.ts';
@@ -27,7 +27,7 @@ export interface Redraft {
 /** The draft without what the job waited for. */
 export function redraftOf(context: Context, home: Home, view: LiveView | EndedView): Result<Redraft> {
   const { v, id, needs, restartOf, createdAt, createdMonotonicMs, bootId, machine, ...before } = view.spec;
-  if (view.kind === 'live' && view.status.phase === 'queued')
+  if (isWaiting(view))
     return fail({ code: 'not-restarted', id, why: 'queued' });
   if (unknownNeeds(view.spec).length > 0) return fail({ code: 'not-restarted', id, why: 'newer' });
   const rest = followLink(before);

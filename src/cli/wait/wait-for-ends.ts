@@ -8,7 +8,7 @@ import { observe } from '../../engine/observe/observe.ts';
 import { observeAgain, waitEnded } from '../../engine/wait/job-end.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobId } from '../../job/spec.ts';
-import { type EndedView, type JobView, type LiveView, stateWord } from '../../job/view.ts';
+import { type EndedView, isWaiting, type JobView, type LiveView, stateWord } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import { printLostHint } from '../jobs/lost-hint.ts';
 import { manyFailedText, moreRunningText } from '../messages/wait.ts';
@@ -202,7 +202,7 @@ export async function waitForEnds(
 }
 
 const isStarted = (view: JobView | undefined): boolean =>
-  view?.kind === 'live' && view.status.phase !== 'queued';
+  view?.kind === 'live' && !isWaiting(view);
 
 /**
  * Reads these jobs again, and returns those that ended before one of `seen`. Reads take time, and the job that

@@ -12,7 +12,7 @@ import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
 import { Log, type Stream } from '../../job/log/log.ts';
 import type { JobId } from '../../job/spec.ts';
-import { type JobView, stateWord } from '../../job/view.ts';
+import { isWaiting, type JobView, stateWord } from '../../job/view.ts';
 import type { Verb } from '../command/command.ts';
 import { Context } from '../command/context.ts';
 import { parseWords } from '../command/split-argv.ts';
@@ -66,7 +66,7 @@ const LAST_LINES = 10;
 /** Running jobs first, then waiting ones; else as in `ls`. */
 function rankOf(view: JobView): number {
   if (view.kind !== 'live') return 2;
-  return view.status.phase === 'queued' ? 1 : 0;
+  return isWaiting(view) ? 1 : 0;
 }
 
 export class WatchModel {

@@ -6,7 +6,8 @@ import type { JobId } from '../../job/spec.ts';
 import type { Target } from '../../job/target.ts';
 import { type Engine, TargetError } from './engine.ts';
 import { ShimEngine } from './shim-engine.ts';
-import { SshTransport } from './transport.ts';
+import { SlurmEngine } from './slurm-engine.ts';
+import { LocalTransport, SshTransport } from './transport.ts';
 
 /** Stands for this home there: the jobs of two laptops with one account do not meet. */
 const clientOf = ({ token }: Pick<Home, 'token'>): string => projectKey(token);
@@ -15,8 +16,12 @@ const clientOf = ({ token }: Pick<Home, 'token'>): string => projectKey(token);
 export const uidOf = (home: Home, id: JobId, attempt: number): string => `${clientOf(home)}-${id}-${attempt}`;
 
 /** `home` without a token: for a check before there is a home. */
-export const engineOf = (home: Pick<Home, 'token'>, { host, ssh, dir }: Target): Engine =>
-  new ShimEngine(new SshTransport(host, ssh), { client: clientOf(home), folder: dir });
+export function engineOf(home: Pick<Home, 'token'>, { host, ssh, dir, slurm }: Target): Engine {
+  const place = { client: clientOf(home), folder: dir };
+  if (!slurm) return new ShimEngine(new SshTransport(host, ssh), place);
+  const transport = host === '' ? new LocalTransport() : new SshTransport(host, ssh);
+  return new SlurmEngine(transport, { ...place, ...slurm });
+}
 
 /** Asks a target by a connection of this call. `target-refused`: it is not reached, or stops answering. */
 export async function askTarget<T>(

@@ -12,7 +12,7 @@ import { listLive } from '../../job/home/job-index.ts';
 import { foldersOf, listQueues } from '../../job/queue/queue-files.ts';
 import { idOfEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
-import type { JobView, LiveView } from '../../job/view.ts';
+import { isWaiting, type JobView, type LiveView } from '../../job/view.ts';
 import { observe } from '../observe/observe.ts';
 import { attendFar, attendNow, waitUnlocked } from './job-end.ts';
 
@@ -142,7 +142,7 @@ export class JobEnds {
       if (view?.kind === 'live' && view.far?.isServed === false) this.unserved.set(id, view);
       else this.unserved.delete(id);
       if (view?.kind === 'live') {
-        if (view.status.phase === 'queued') this.runningIds.delete(id);
+        if (isWaiting(view)) this.runningIds.delete(id);
         else this.runningIds.add(id);
         if (view.status.phase === 'queued' && this.queued.has(id)) this.move(id, this.active, this.waiting);
         continue;

@@ -20,6 +20,8 @@ export class Connection {
   private cancelRetry = (): void => {};
   private heardAt = systemClock.now();
   private dueAt = Number.NEGATIVE_INFINITY;
+  /** Whether the machine answers, and the engine there does not: nothing is submitted. */
+  isHeld = false;
 
   constructor(
     private readonly home: Home,
@@ -66,11 +68,7 @@ export class Connection {
         lost: (error) => this.lost(error),
       });
       this.heardAt = systemClock.now();
-      this.pauseMs = FIRST_MS;
-      this.dueAt = Number.NEGATIVE_INFINITY;
-      this.error = undefined;
-      if (readSilence(this.home, this.key)) logLine('it answers again');
-      writeSilence(this.home, this.key, null);
+      this.clear();
       return true;
     } catch (thrown) {
       this.fail(thrown);
@@ -85,6 +83,30 @@ export class Connection {
     this.pauseMs = FIRST_MS;
     this.fail(thrown);
     this.onChange();
+  }
+
+  /** The engine there does not answer. The connection stays: the output of jobs comes through it. */
+  hold(error: TargetError): void {
+    if (!this.isHeld) this.heardAt = systemClock.now();
+    this.isHeld = true;
+    this.fail(error);
+  }
+
+  /** The engine there answers. */
+  answered(): void {
+    if (!this.isHeld) return;
+    this.cancelRetry();
+    this.clear();
+    this.onChange();
+  }
+
+  private clear(): void {
+    this.isHeld = false;
+    this.pauseMs = FIRST_MS;
+    this.dueAt = Number.NEGATIVE_INFINITY;
+    this.error = undefined;
+    if (readSilence(this.home, this.key)) logLine('it answers again');
+    writeSilence(this.home, this.key, null);
   }
 
   private fail(thrown: unknown): void {

@@ -10,7 +10,7 @@ import { closing, openLog } from '../../base/fs/open-file.ts';
 import { attemptQuietly, ignoreSystemError } from '../../base/result.ts';
 import { startHook } from '../../engine/hooks/exit-hook.ts';
 import type { QueuedSpec } from '../../engine/launch/stored-environment.ts';
-import type { FarEnd } from '../../engine/targets/engine.ts';
+import type { FarEnd, FarState, Verdict } from '../../engine/targets/engine.ts';
 import { uidOf } from '../../engine/targets/engine-of.ts';
 import { EXIT } from '../../job/failure.ts';
 import type { AnchoredHome } from '../../job/home/anchored-home.ts';
@@ -19,13 +19,13 @@ import { type Owner, readState, readStops } from '../../job/home/records.ts';
 import { type Event, nextStatus, retryAt } from '../../job/lifecycle.ts';
 import { readAttemptStart } from '../../job/log/attempt-start.ts';
 import type { Spec } from '../../job/spec.ts';
-import type { Attempt, Status, Stop, Unseen } from '../../job/state.ts';
+import { type Attempt, NOTHING_THERE, type Status, type Stop, type There, type Unseen } from '../../job/state.ts';
 import type { Target } from '../../job/target.ts';
 import { isPlain, markTargetDone } from '../../job/targets/target-records.ts';
 import { Publication } from '../../supervisor/publication.ts';
 import { dequeue, putBack, writeHeading } from '../../supervisor/requeue.ts';
 import { headingBytes, LogCopy } from './log-copy.ts';
-import { limitText } from './reasons.ts';
+import { endedThere, limitText, notStartedThere, SLURM_LIMIT, scancelled } from './reasons.ts';
 
 /** The monotonic clock begins anew at each start of this machine, and the job goes on. */
 function inThisBoot(status: Status): Status {
@@ -46,6 +46,13 @@ export const isOnTarget = (spec: Spec, key: string): spec is TargetSpec =>
 /** By more than this the two clocks differ only after a restart of this machine, milliseconds. */
 const JUMP_MS = 60_000;
 
+/** As the kernel ends a process that takes too much memory. */
+const OUT_OF_MEMORY = 137;
+
+/** What is left of it for the next attempt. */
+const thereOfNext = (there: There | null): There | null =>
+  there && { ...NOTHING_THERE, earlier: there.earlier + there.restarts };
+
 export class RemoteJob {
   readonly job: JobPaths;
   attempt = 1;
@@ -62,6 +69,10 @@ export class RemoteJob {
   /** Output could not be written here. It comes again, and its end after it. */
   isBehind = false;
   private unseen: Unseen | null = null;
+  /** Of an engine with a queue of its own. */
+  private there: There | null = null;
+  /** A stop of a job that waits in the queue of the engine. */
+  private stopBefore: Stop | undefined;
   /** Its end is on disk. */
   isSettled = false;
 
@@ -79,6 +90,8 @@ export class RemoteJob {
     const before = readState(this.job);
     if (before.kind === 'read') {
       ({ attempt: this.attempt, attempts: this.attempts, stopped: this.stopped } = before.value);
+      this.there = before.value.there ?? null;
+      if (!isAdopted) this.there = thereOfNext(this.there);
       if (isAdopted) this.status = inThisBoot(before.value.status);
     }
     this.publish();
@@ -121,12 +134,64 @@ export class RemoteJob {
     else this.publish();
   }
 
-  private publish(): void {
-    const { status, attempt, attempts, stopped, unseen } = this;
-    this.publication.publish({
+  private publish(isHint = false): void {
+    const { status, attempt, attempts, stopped, unseen, there } = this;
+    const facts = {
       ...{ status, attempt, attempts, stopped, forced: 0, left: [] },
       ...(unseen && { unseen }),
-    });
+      ...(there && { there }),
+    };
+    this.publication.publish(facts, isHint);
+  }
+
+  /** Whether the queue of an engine there has it: then it is not sent again. */
+  get isTaken(): boolean {
+    return this.there?.nativeId != null;
+  }
+
+  /** As the engine calls it; one without a queue calls it by its uid. */
+  get nativeId(): string {
+    return this.there?.nativeId ?? this.uid;
+  }
+
+  /** Publishes what the engine there says, if that is new. A reader may miss it: nothing is decided by it. */
+  private note(told: Partial<There>): void {
+    const before = this.there ?? NOTHING_THERE;
+    const now = { ...before, ...told };
+    if (JSON.stringify(now) === JSON.stringify(before)) return;
+    this.there = now;
+    this.publish(true);
+  }
+
+  /** The engine has it, and calls it so. Why it waits, or that it runs, the next look says. */
+  taken(nativeId: string): void {
+    this.note({ nativeId, waits: this.there?.waits ?? '' });
+  }
+
+  /** The engine does not know it: it is sent again. */
+  untaken(): void {
+    if (this.isTaken) this.note({ nativeId: null, waits: null });
+  }
+
+  /** It waits in the queue of the engine, perhaps once more. */
+  queuedThere({ reason, restarts }: Extract<FarState, { kind: 'queued' }>): void {
+    this.status = nextStatus(this.status, { type: 'requeued-there' });
+    this.note({ waits: reason, restarts });
+  }
+
+  /** Its shim is about to start it. */
+  claimedThere(): void {
+    if (this.isTaken) this.note({ waits: null });
+  }
+
+  /** It runs there. */
+  runningThere({ host, restarts, ranMs }: Extract<FarState, { kind: 'running' }>): void {
+    if (this.spec.target.slurm) {
+      const before = this.there ?? NOTHING_THERE;
+      this.there = { ...before, waits: null, node: host, restarts };
+      if (restarts > before.restarts) this.status = nextStatus(this.status, { type: 'requeued-there' });
+    }
+    if (this.status.phase === 'starting') this.started(ranMs);
   }
 
   /** It runs there, since so long. */
@@ -142,17 +207,19 @@ export class RemoteJob {
 
   /** A job that may run there is stopped there first. */
   readRequests(): void {
-    for (const stop of readStops(this.job))
-      if (!this.isOver && !(this.status.phase === 'starting' && this.mayRunThere))
-        this.dispatch({ type: 'stop-requested', stop });
+    for (const stop of readStops(this.job)) {
+      if (this.isOver) return;
+      if (this.status.phase === 'starting' && this.mayRunThere) this.stopBefore = stop;
+      else this.dispatch({ type: 'stop-requested', stop });
+    }
   }
 
   /** What is to be sent for the stop; undefined: nothing, or it was sent. */
   get wanted(): Stop | undefined {
     const { status, asked } = this;
-    if (status.phase !== 'stopping' || status.ended) return undefined;
-    const { stop } = status;
-    return asked !== undefined && asked.graceMs <= stop.graceMs ? undefined : stop;
+    const isStopping = status.phase === 'stopping' && !status.ended;
+    const stop = isStopping ? status.stop : this.isTaken && status.phase === 'starting' ? this.stopBefore : undefined;
+    return stop === undefined || (asked !== undefined && asked.graceMs <= stop.graceMs) ? undefined : stop;
   }
 
   signalled(count: number, unseen: Unseen | null): void {
@@ -165,24 +232,46 @@ export class RemoteJob {
   /** The record of the far side. All output is here. */
   ended(end: FarEnd): void {
     if (this.isOver) return;
+    const { verdict, restarts } = end;
+    if (verdict || this.there) this.there = { ...(this.there ?? NOTHING_THERE), waits: null, restarts, verdict };
+    const neverRan = end.status === null && end.tookMs === 0 && this.status.phase === 'starting';
+    if (neverRan) this.neverRan(verdict);
+    else this.ran(end);
+  }
+
+  /** It was in the queue there, and left it without a start. */
+  private neverRan(verdict: Verdict | null): void {
+    const stop = this.stopBefore ?? scancelled(this.spec);
+    if (this.stopBefore || verdict?.word === 'cancelled') this.dispatch({ type: 'stop-requested', stop });
+    else if (verdict?.word === 'not-started') this.failed(notStartedThere(this.spec.target, verdict));
+    else this.lost(endedThere(verdict));
+  }
+
+  private ran(end: FarEnd): void {
     const { spec } = this;
     const now = systemClock.now();
+    const word = end.verdict?.word;
+    const limit = word === 'time-limit' ? 'timeout' : end.limit;
     let status = this.status;
     // the stop came too late: the job had ended by itself
-    if (status.phase === 'stopping' && !end.afterStop && end.limit === null)
+    if (status.phase === 'stopping' && !end.afterStop && limit === null)
       status = { ...status, phase: 'running', holding: null };
     const begin = 'startedAt' in status && status.startedAt !== null ? status.startedAt : now - end.tookMs;
     const at = Math.min(now, begin + end.tookMs);
     const events: Event[] = [{ type: 'started', at: begin, monotonicMs: 0 }];
-    if (end.limit !== null) {
-      const by = limitText(spec, end.limit);
-      const stop = { by, cause: end.limit, signal: 'SIGTERM', graceMs: spec.graceMs, at };
+    if (this.stopBefore && end.afterStop) events.push({ type: 'stop-requested', stop: this.stopBefore });
+    if (limit !== null) {
+      const by = word === 'time-limit' ? SLURM_LIMIT : limitText(spec, limit);
+      const stop: Stop = { by, cause: limit, signal: 'SIGTERM', graceMs: spec.graceMs, at };
       events.push({ type: 'limit-reached', stop });
     }
     const signals = this.asked ? [this.asked.signal, 'SIGKILL'] : ['SIGTERM', 'SIGKILL'];
     events.push(...signals.map((signal): Event => ({ type: 'signalled', signal })));
-    events.push({ type: 'main-ended', at, code: end.status, tookMs: end.tookMs }, { type: 'swept', at });
-    this.status = events.reduce(nextStatus, status);
+    const code = word === 'out-of-memory' ? OUT_OF_MEMORY : end.status;
+    events.push({ type: 'main-ended', at, code, tookMs: end.tookMs }, { type: 'swept', at });
+    const ended = events.reduce(nextStatus, status);
+    const isUnknown = ended.phase === 'ended' && ended.outcome.kind === 'lost';
+    this.status = isUnknown ? { ...ended, outcome: { kind: 'lost', why: endedThere(end.verdict) } } : ended;
     this.finish();
   }
 
@@ -227,6 +316,8 @@ export class RemoteJob {
   private requeue(): boolean {
     const { status, spec, home } = this;
     if (status.phase !== 'ended') return false;
+    // a person decided that it ends
+    if (this.there?.verdict?.word === 'cancelled') return false;
     const notBefore = retryAt(spec, this.attempt, status);
     if (notBefore === undefined || !home.hasJob(this.job)) return false;
     try {
@@ -238,6 +329,7 @@ export class RemoteJob {
     const { startedAt, endedAt, endKnown, tookMs, outcome } = status;
     this.attempts = [...this.attempts, { startedAt, endedAt, endKnown, tookMs, outcome }];
     this.attempt++;
+    this.there = thereOfNext(this.there);
     this.status = nextStatus(status, { type: 'retried', notBefore });
     return true;
   }

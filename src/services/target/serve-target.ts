@@ -14,7 +14,7 @@ import { targetServiceOf } from '../../engine/launch/target-service.ts';
 import { isProgramReplaced, missingPart } from '../../engine/os/own-program.ts';
 import { identify } from '../../engine/os/process-identity.ts';
 import { type Admitted, attendQueue } from '../../engine/queue/admission.ts';
-import { type Engine, type FarEnd, type FarStream, TargetError } from '../../engine/targets/engine.ts';
+import { type Engine, type FarEnd, type FarJob, type FarStream, TargetError } from '../../engine/targets/engine.ts';
 import { engineOf } from '../../engine/targets/engine-of.ts';
 import { EXIT } from '../../job/failure.ts';
 import { AnchoredHome } from '../../job/home/anchored-home.ts';
@@ -44,6 +44,9 @@ import { WaitingJobs } from './waiting-jobs.ts';
 const LINGER_MS = 30_000;
 /** How often the far side is asked for jobs whose shim may be gone, milliseconds. */
 const LOOK_MS = 30_000;
+/** The first look for jobs of an engine with a queue of its own; each next one comes after twice the time. */
+const FIRST_LOOK_MS = 200;
+const LAST_LOOK_MS = 60_000;
 /** How long the shim there may take to start a job, milliseconds. */
 const STARTING_MS = 200;
 /** A copy that could not be written is tried again after this time, milliseconds. */
@@ -59,7 +62,11 @@ class TargetService {
   private readonly fifo: WakeFifo;
   private readonly sending = new Map<JobId, Promise<void>>();
   private readonly stopping = new Map<JobId, Promise<void>>();
-  private lookedAt = Number.NEGATIVE_INFINITY;
+  /** When the next look is due, and how long after it the one behind it. */
+  private lookAt = Number.NEGATIVE_INFINITY;
+  private lookMs = LOOK_MS;
+  private isLooking = false;
+  private isAsking = false;
   private idleSince = systemClock.monotonic();
   private hasCleaned = false;
   private isWoken = false;
@@ -80,7 +87,7 @@ class TargetService {
     this.waiting = new WaitingJobs(
       ...([home, key, target, this.jobs] as const),
       () => this.wake(),
-      () => this.connection.following !== undefined,
+      () => this.connection.following !== undefined && !this.connection.isHeld,
     );
     this.connection = new Connection(
       home,
@@ -147,7 +154,9 @@ class TargetService {
     for (const job of [...this.jobs.values()]) if (job.isSettled) await this.forget(job);
     if (this.jobs.size > 0 || this.waiting.count > 0) {
       this.idleSince = systemClock.monotonic();
-      return Math.min(next, LOOK_MS);
+      const looks = this.connection.following !== undefined && !this.isLooking;
+      const ms = looks ? this.lookAt - systemClock.monotonic() : LOOK_MS;
+      return Math.max(0, Math.min(next, LOOK_MS, ms));
     }
     await this.clean();
     next = LINGER_MS - (systemClock.monotonic() - this.idleSince);
@@ -223,19 +232,72 @@ class TargetService {
     const { following } = this.connection;
     if (this.watchedBy !== following) {
       this.watchedBy = following;
-      this.lookedAt = Number.NEGATIVE_INFINITY;
+      this.lookNow();
       this.watch([...this.jobs.values()].filter(({ mayRunThere }) => mayRunThere));
     }
-    for (const job of this.jobs.values()) {
-      if (job.status.phase === 'starting') this.once(this.sending, job, () => this.send(job));
-      const stop = job.wanted;
-      if (stop) this.once(this.stopping, job, () => this.stop(job));
-    }
-    if (systemClock.monotonic() - this.lookedAt >= LOOK_MS) {
-      this.lookedAt = systemClock.monotonic();
-      void this.guard(() => this.look());
+    this.sendAll();
+    for (const job of this.jobs.values()) if (job.wanted) this.once(this.stopping, [job], () => this.stop(job));
+    if (systemClock.monotonic() >= this.lookAt && !this.isLooking) {
+      void this.lookAndWait();
       void this.clean();
     }
+  }
+
+  /** After an act of ours, or where something is known to have changed. */
+  private lookNow(): void {
+    this.lookMs = this.target.slurm ? FIRST_LOOK_MS : LOOK_MS;
+    this.lookAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** The first of the looks that follow a submit. */
+  private lookSoon(): void {
+    this.lookMs = FIRST_LOOK_MS;
+    this.lookAt = Math.min(this.lookAt, systemClock.monotonic() + FIRST_LOOK_MS);
+  }
+
+  private async lookAndWait(): Promise<void> {
+    this.isLooking = true;
+    // an act during the look makes another one due
+    this.lookAt = Number.POSITIVE_INFINITY;
+    await this.guard(() => this.look());
+    this.isLooking = false;
+    this.lookAt = Math.min(this.lookAt, systemClock.monotonic() + this.lookMs);
+    if (this.target.slurm) this.lookMs = Math.min(LAST_LOOK_MS, this.lookMs * 2);
+    this.wake();
+  }
+
+  /** Sends the jobs that are to be sent. Jobs of equal limits travel together: an array of Slurm is made of them. */
+  private sendAll(): void {
+    const unsent = [...this.jobs.values()].filter(
+      (job) => job.status.phase === 'starting' && !job.isTaken && !this.sending.has(job.spec.id),
+    );
+    if (this.connection.isHeld) {
+      if (unsent.length > 0 || this.waiting.isHeld) void this.askAgain();
+      return;
+    }
+    const groups = new Map<string, RemoteJob[]>();
+    for (const job of unsent) {
+      const { id, timeoutMs, graceMs, maxLogBytes, split } = job.spec;
+      const key = this.target.slurm ? JSON.stringify([timeoutMs, graceMs, maxLogBytes, split]) : String(id);
+      groups.set(key, [...(groups.get(key) ?? []), job]);
+    }
+    for (const jobs of groups.values()) this.once(this.sending, jobs, () => this.send(jobs));
+  }
+
+  /** Whether the engine there answers again: at once for a job that was just started, else later and later. */
+  private async askAgain(): Promise<void> {
+    const isUrgent = [...this.jobs.values()].some((job) => job.failsAtOnce);
+    if (this.isAsking || !(isUrgent || this.connection.isDue)) return;
+    this.isAsking = true;
+    const { error } = this.connection;
+    await this.guard(async () => {
+      const facts = await this.engine.slurmFacts();
+      if (facts?.answers !== false) this.connection.answered();
+      else if (error) this.connection.hold(error);
+    });
+    if (this.connection.isHeld) this.failUnsent();
+    this.isAsking = false;
+    this.wake();
   }
 
   private watchedBy: unknown;
@@ -245,14 +307,14 @@ class TargetService {
       this.connection.following?.watch(jobs.map(({ uid, log }) => ({ uid, ...log.missing })));
   }
 
-  private once(running: Map<JobId, Promise<void>>, job: RemoteJob, act: () => Promise<void>): void {
-    const { id } = job.spec;
-    if (running.has(id)) return;
+  private once(running: Map<JobId, Promise<void>>, jobs: RemoteJob[], act: () => Promise<void>): void {
+    const ids = jobs.map(({ spec }) => spec.id).filter((id) => !running.has(id));
+    if (ids.length < jobs.length) return;
     const over = this.guard(act).finally(() => {
-      running.delete(id);
+      for (const id of ids) running.delete(id);
       this.wake();
     });
-    running.set(id, over);
+    for (const id of ids) running.set(id, over);
   }
 
   private end(job: RemoteJob, end: FarEnd): void {
@@ -270,29 +332,38 @@ class TargetService {
     }
   }
 
-  private async send(job: RemoteJob): Promise<void> {
-    let far: ReturnType<typeof farJobOf>;
-    try {
-      far = farJobOf(this.home, job.spec, job.attempt);
-    } catch (thrown) {
-      ignoreSystemError(thrown);
-      job.failed(cannotRead(errnoOf(thrown)));
-      return;
-    }
-    job.mayRunThere = true;
-    const sent = await this.engine.submit(far);
-    if (sent.kind === 'maybe' || sent.kind === 'unsent') throw sent.error;
-    if (sent.kind === 'refused') job.failed(notStarted(this.target, sent));
-    else {
-      if (sent.kind === 'accepted') job.started(0);
-      else {
-        // its shim may be about to start it
-        await systemClock.sleep(STARTING_MS);
-        this.lookedAt = Number.NEGATIVE_INFINITY;
+  private async send(jobs: RemoteJob[]): Promise<void> {
+    const ready: { job: RemoteJob; far: FarJob; wasThere: boolean }[] = [];
+    for (const job of jobs) {
+      try {
+        ready.push({ job, far: farJobOf(this.home, job.spec, job.attempt), wasThere: job.mayRunThere });
+        job.mayRunThere = true;
+      } catch (thrown) {
+        ignoreSystemError(thrown);
+        job.failed(cannotRead(errnoOf(thrown)));
       }
-      this.watch([job]);
-      job.readRequests();
     }
+    const answers = ready.length > 0 ? await this.engine.submitAll(ready.map(({ far }) => far)) : [];
+    let error: TargetError | undefined;
+    for (const [n, { job, wasThere }] of ready.entries()) {
+      const sent = answers[n]!;
+      if (sent.kind === 'maybe') error = sent.error;
+      else if (sent.kind === 'refused') job.failed(notStarted(this.target, sent));
+      else if (sent.kind === 'unsent') {
+        job.mayRunThere = wasThere;
+        this.connection.hold(sent.error);
+      } else if (this.target.slurm) job.taken(sent.nativeId);
+      else if (sent.kind === 'accepted') job.started(0);
+    }
+    const isKnown = answers.some(({ kind }) => kind === 'known');
+    // its shim may be about to start it
+    if (isKnown && !this.target.slurm) await systemClock.sleep(STARTING_MS);
+    if (this.target.slurm) this.lookSoon();
+    else if (isKnown) this.lookNow();
+    this.watch(ready.filter(({ job }) => job.mayRunThere && !job.isOver).map(({ job }) => job));
+    for (const { job } of ready) job.readRequests();
+    if (this.connection.isHeld) this.failUnsent();
+    if (error) throw error;
   }
 
   private async stop(job: RemoteJob): Promise<void> {
@@ -304,21 +375,28 @@ class TargetService {
     const { signalled, unseen } = await this.engine.stop(job.uid, signal.slice(3), restMs);
     job.asked = { signal, graceMs };
     job.signalled(signalled, unseen);
+    if (this.target.slurm) this.lookNow();
   }
 
   /** One call for all: which of them run there, or never will. Ends come with their output. */
   private async look(): Promise<void> {
     const jobs = [...this.jobs.values()].filter(({ mayRunThere }) => mayRunThere);
     if (jobs.length === 0) return;
-    const states = await this.engine.look(jobs.map(({ uid }) => ({ uid, nativeId: uid })));
+    const states = await this.engine.look(jobs.map(({ uid, nativeId }) => ({ uid, nativeId })));
+    const silent = [...states.values()].find((one) => one.kind === 'unknown' && one.why === 'engine-silent');
+    if (silent?.kind === 'unknown')
+      this.connection.hold(new TargetError('unreachable', 'slurm-down', silent.said));
+    else this.connection.answered();
     for (const job of jobs) {
       const state = states.get(job.uid);
-      const isStarting = job.status.phase === 'starting';
       if (job.isOver || !state) continue;
-      if (state.kind === 'running' && isStarting) job.started(state.ranMs);
+      if (state.kind === 'running') job.runningThere(state);
+      else if (state.kind === 'queued') job.queuedThere(state);
+      else if (state.kind === 'claimed') job.claimedThere();
       else if (state.kind === 'lost') job.lost(lostThere(this.target, state.why));
       // the next exchange sends it again
-      else if (state.kind === 'absent' && !isStarting) job.lost(lostThere(this.target, 'absent'));
+      else if (state.kind === 'absent' && job.status.phase === 'starting') job.untaken();
+      else if (state.kind === 'absent') job.lost(lostThere(this.target, 'absent'));
       job.readRequests();
     }
     this.wake();
@@ -327,6 +405,8 @@ class TargetService {
   private copy(uid: string, stream: FarStream, offset: number, bytes: Buffer): void {
     const job = this.byUid.get(uid);
     if (!job || job.isOver || job.isBehind) return;
+    // it has begun to run
+    if (job.isTaken && job.status.phase === 'starting') this.lookSoon();
     try {
       job.log.write(stream, offset, bytes);
     } catch (thrown) {

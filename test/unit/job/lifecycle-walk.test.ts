@@ -24,6 +24,7 @@ const TYPES: EventType[] = [
   'admitted',
   'skipped',
   'retried',
+  'requeued-there',
   'started',
   'start-failed',
   'stop-requested',
@@ -48,6 +49,8 @@ function randomEvent(random: () => number, at: number): Event {
       return { type, at, why: `why ${at}` };
     case 'retried':
       return { type, notBefore: at + 1000 };
+    case 'requeued-there':
+      return { type };
     case 'started':
       return { type, at, monotonicMs: at };
     case 'start-failed':
