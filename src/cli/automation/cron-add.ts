@@ -138,7 +138,7 @@ export async function addSchedule(
   if (later.length > 0) output.note(laterTimesText(later.map((at) => timeText(at, zone.value, false))));
   noteLink(output, draft.cwd);
   for (const note of pipefailNotes(schedule.draft, !options['no-pipefail'])) output.note(note);
-  if (draft.target) output.note(keyWithoutPassphrase(draft.target, 'schedule'));
+  if (draft.target && draft.target.host !== '') output.note(keyWithoutPassphrase(draft.target, 'schedule'));
   output.note(bootNote(context));
   return ok(SUCCESS);
 }

@@ -3,6 +3,7 @@ import { renderDuration, systemClock } from '../../base/clock.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import {
   type FarFacts,
+  type SlurmFacts,
   type SubmitResult,
   type TargetError,
   TROUBLES,
@@ -10,21 +11,20 @@ import {
   type Verdict,
 } from '../../engine/targets/engine.ts';
 import type { Spec } from '../../job/spec.ts';
-import { type Target, targetWordOf } from '../../job/target.ts';
+import { placeOf, type Target, targetWordOf } from '../../job/target.ts';
 import { type FarContact, type LiveView, quoteWord } from '../../job/view.ts';
 import { type FailureTexts, type MessageAndHint, typed, usageError } from './usage.ts';
 
-export interface ShownTarget {
-  /** As `--on` names it. */
-  name: string;
-  host: string;
-  /** The options of ssh from config.json. */
-  ssh: readonly string[];
-}
+/** `name`: as `--on` has it; `ssh`: the options from config.json. */
+export type ShownTarget = Pick<Target, 'name' | 'host' | 'ssh' | 'slurm'>;
 
 /** The call by which a person tries the same. */
 const sshLine = ({ host, ssh }: ShownTarget, ...before: string[]): string =>
   ['ssh', ...before, ...ssh, host].map(quoteWord).join(' ');
+
+/** A command as a person runs it where the jobs are started; Slurm may be on this machine. */
+const lineThere = (target: ShownTarget, command: string): string =>
+  target.host === '' ? command : `${sshLine(target)} ${command}`;
 
 /** Gives the host a key; ssh-copy-id takes few of the options of ssh. */
 function copyLine(target: ShownTarget): string {
@@ -73,7 +73,13 @@ const TROUBLE: Record<Trouble, (target: ShownTarget, said: string) => MessageAnd
     'the login works, but ends at once: the account is closed, or a start file of the login shell ends it',
     `this must print ok: ${sshLine(target, '-T')} 'exec /bin/sh -c "echo ok"'`,
   ],
-  'far-tools': (_target, said) => [`programs are missing there: ${said}`, 'install them there'],
+  'far-tools': (target, said) => [
+    `programs are missing there: ${said}`,
+    target.slurm
+      ? 'name the line of sh that makes them known: "setup" of this target in config.json, such as ' +
+        '"module load slurm" or "export PATH=$PATH:/opt/slurm/bin"'
+      : 'install them there',
+  ],
   'far-folder': (target) => [
     'the folder for the records of bgjob cannot be written there',
     `name another one in config.json: "targets": {"${target.name}": {…, "dir": "/a/writable/folder"}}`,
@@ -82,9 +88,9 @@ const TROUBLE: Record<Trouble, (target: ShownTarget, said: string) => MessageAnd
     'the connection broke. Jobs there go on',
     `bgjob connects again by itself; look now: bgjob targets ${quoteWord(target.name)}`,
   ],
-  'slurm-down': () => [
-    'slurmctld does not answer there. Jobs that Slurm has go on',
-    'bgjob asks again by itself. Ask an administrator if it stays so; this must say UP: scontrol ping',
+  'slurm-down': (target) => [
+    'slurmctld does not answer. Jobs that Slurm has go on',
+    `ask an administrator if it stays so; this must say UP: ${lineThere(target, 'scontrol ping')}`,
   ],
   unclear: (target) => ['ssh ended without a login', `try the same by hand: ${sshLine(target)}`],
 };
@@ -110,14 +116,17 @@ export function targetRefusalText(
   const name = safe(target.name);
   switch (why) {
     case 'engine':
-      return [`${name}: Slurm did not accept the job: ${safe(said)}`, 'correct "options" of this target'];
+      return [
+        `${name}: Slurm did not accept the job: ${safe(said)}`,
+        `its partitions: bgjob targets ${quoteWord(target.name)}; its options: "options" in config.json`,
+      ];
     case 'no-cwd':
       return [
         `${name}: there is no directory ${safe(cwd ?? '')}`,
         'nothing is copied there: make it there, or name another one: -C DIR, or "cwd" of the target in config.json',
       ];
     case 'no-room':
-      return [`${name}: the disk there is full (${safe(said)})`, `look: ${sshLine(target)} df -h`];
+      return [`${name}: the disk there is full (${safe(said)})`, `look: ${lineThere(target, 'df -h')}`];
     case 'cannot-write':
       return [
         `${name}: the folder for the records of bgjob cannot be written there (${safe(said)})`,
@@ -209,7 +218,7 @@ export function failedThereText(
   const [, trouble = '', said = ''] = NOT_REACHED.exec(why) ?? [];
   if (isTrouble(trouble)) return targetTroubleText(target, { trouble, said });
   const [, refusal, words = ''] = NOT_STARTED.exec(why) ?? [];
-  const known = (['no-cwd', 'no-room', 'cannot-write', 'cannot-trim'] as const).find(
+  const known = (['no-cwd', 'no-room', 'cannot-write', 'cannot-trim', 'engine'] as const).find(
     (one) => one === refusal,
   );
   return known && targetRefusalText(target, target.cwd ?? cwd, { kind: 'refused', why: known, said: words });
@@ -221,8 +230,8 @@ export const failedThereCell = (why: string): string | undefined =>
 
 /** After `kill`: a machine without /proc. */
 export const unseenThereText = (target: ShownTarget) =>
-  `(${safe(target.host)} does not show the environment of processes: a process of the job that left its session ` +
-  `and lost its parent is not found there. Look: ${sshLine(target)} ps -ax)`;
+  `(${safe(placeOf(target))} does not show the environment of processes: a process of the job that left its session ` +
+  `and lost its parent is not found there. Look: ${lineThere(target, 'ps -ax')})`;
 
 export const targetFailures: FailureTexts<
   'target-refused' | 'target-silent' | 'not-started-there' | 'not-stopped-there' | 'left-there'
@@ -234,12 +243,12 @@ export const targetFailures: FailureTexts<
   'left-there': ({ id, target, count }) => [
     `job ${id} is not gone: after KILL ${plural(count, 'process', 'processes')} of it on ` +
       `${safe(target.name)} ${count === 1 ? 'is' : 'are'} still alive`,
-    `${sshLine(target)} ps -ax -o pid,stat,args`,
+    lineThere(target, 'ps -ax -o pid,stat,args'),
   ],
   'not-stopped-there': ({ id, target, count }) => [
     `job ${id}: ${plural(count, 'process', 'processes')} of it on ${safe(target.name)} ` +
       `${count === 1 ? 'belongs' : 'belong'} to another user, and got no signal`,
-    `${sshLine(target)} ps -ax -o pid,user,args`,
+    lineThere(target, 'ps -ax -o pid,user,args'),
   ],
   'target-refused': ({ target, trouble, said }) =>
     targetTroubleText(target, { trouble: isTrouble(trouble) ? trouble : 'unclear', said }),
@@ -252,7 +261,7 @@ export const targetFailures: FailureTexts<
 
 /** The name of the queue in which it waits there: `slurm: Resources`. */
 export const waitsThereText = ({ engine }: Pick<Target, 'engine'>, reason: string): string =>
-  safe(`${engine}: ${reason}`);
+  safe(reason === '' ? engine : `${engine}: ${reason}`);
 
 export const restartsText = (restarts: number): string =>
   `Slurm put it back and started it again: ${plural(restarts, 'time')}`;
@@ -272,8 +281,12 @@ export const verdictText = (word: string): string => VERDICT[word as Verdict['wo
 // bgjob targets
 
 /** `box: me@gpu1, in /scratch/app`. */
-export function targetText({ name, host, cwd }: Target): string {
-  const where = name === targetWordOf(host) ? name : `${name}: ${host}`;
+export function targetText({ name, host, cwd, slurm }: Target): string {
+  const way = slurm
+    ? [slurm.partition && `partition ${slurm.partition}`, host && `through ${host}`].filter(Boolean).join(', ')
+    : host;
+  const isPlain = name === targetWordOf(host) || name.endsWith(`:${slurm?.partition}`) || way === '';
+  const where = isPlain && !(slurm && host) ? name : `${name}: ${way}`;
   return safe(cwd === null ? where : `${where}, in ${cwd}`);
 }
 
@@ -285,7 +298,8 @@ export interface TargetRow {
   contact: FarContact | undefined;
 }
 
-export const NO_TARGETS = 'no targets in config.json: bgjob run --on ssh:[user@]host -- command';
+export const NO_TARGETS =
+  'no targets in config.json: bgjob run --on ssh:[user@]host -- command, or --on slurm[:partition]';
 export const TARGET_HEADS = ['NAME', 'ENGINE', 'HOST', 'SLOTS', 'JOBS', 'STATE'];
 
 export function targetCells({ target, jobs: count, contact }: TargetRow): string[] {
@@ -295,11 +309,30 @@ export function targetCells({ target, jobs: count, contact }: TargetRow): string
   return [
     targetLabel(target),
     engine,
-    safe(host),
+    safe(host) || '-',
     slots === null ? '-' : String(slots),
     String(count),
     state,
   ];
+}
+
+const partitionText = ({ name, isDefault, state, nodes, timeLimit }: SlurmFacts['partitions'][number]) =>
+  `${name}${isDefault ? ' (default)' : ''}: ${state}, ${plural(nodes, 'node')}, time limit ${timeLimit}`;
+
+const MOST_PARTITIONS = 20;
+
+/** What Slurm says of itself. */
+export function slurmRows({ version, cluster, accounting, maxArray, minJobAge, partitions }: SlurmFacts) {
+  const memory = minJobAge === 0 ? 'does not forget' : `forgets after ${renderDuration(minJobAge * 1000)}`;
+  const shown = partitions.slice(0, MOST_PARTITIONS);
+  const more = partitions.length - shown.length;
+  return [
+    ['slurm', safe(`${version}, cluster ${cluster}`)],
+    ['ended jobs', accounting ? 'kept in its database (not needed)' : `${memory} (does not matter)`],
+    ['arrays', `up to ${maxArray} tasks`],
+    ...shown.map((one) => ['partition', safe(partitionText(one))]),
+    ...(more > 0 ? [['', `and ${more} more: sinfo`]] : []),
+  ] as [string, string][];
 }
 
 export const targetOnlyLocal = () =>
@@ -355,6 +388,12 @@ export function noSuchTarget(
       `or name ${name} in config.json: "targets"`,
   );
 }
+
+export const badPartition = (word: string, cluster: string, call: TargetCall) =>
+  usageError(
+    `${call}: "${clip(safe(word), 80)}" does not name a partition`,
+    `${callOn(call, `${cluster}:gpu`)}; bgjob targets ${typed(cluster)} lists the partitions`,
+  );
 
 export const badTargetWord = (word: string, call: TargetCall) =>
   usageError(

@@ -6,6 +6,7 @@ import { attendAdded } from '../../engine/queue/admission.ts';
 import { enqueueBatch, type QueuedDraft } from '../../engine/queue/enqueue.ts';
 import { type BadLine, fail, type LineTrouble, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
+import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import { shellOf } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
@@ -43,7 +44,7 @@ import { startProgress } from '../wait/waiting-line.ts';
 import { type BatchLine, batchName, parseBatch, readBatch } from './batch-lines.ts';
 import { type DRAFT_OPTIONS, type Frame, frameOf } from './draft.ts';
 import { earlyEndWarnings } from './early-end.ts';
-import { applySlots, batchQueue, parseQueueing, type Queueing } from './queue-options.ts';
+import { applySlots, parseQueueing, type Queueing } from './queue-options.ts';
 
 interface LineDraft {
   number: number;
@@ -188,7 +189,8 @@ function batchOf(context: Context, input: BatchInput, queueing: Queueing): Resul
   );
   printWarnings(output, variableWarnings(framed.value.rest.changedVariables));
   printPipefail(output, name, drafts, framed.value.pipefail);
-  if (input.options.queue === null && !output.json) output.note(batchQueueText(batchQueue(context)));
+  const queue = queueing.wish?.queue ?? NO_QUEUE;
+  if (input.options.queue === null && queue !== NO_QUEUE && !output.json) output.note(batchQueueText(queue));
   return ok(drafts);
 }
 

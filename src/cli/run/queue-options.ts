@@ -11,6 +11,7 @@ import type { Context } from '../command/context.ts';
 import { selectAll } from '../jobs/select.ts';
 import { badSlots, priorityOutOfRange } from '../messages/run.ts';
 import { needsOption, notAName } from '../messages/usage.ts';
+import { findTarget } from '../targets/on-option.ts';
 
 const DEFAULT_BACKOFF_MS = 1000;
 /** The queue of a batch if none is named, here or in config.json. */
@@ -54,6 +55,7 @@ interface QueueInput {
   backoff: number | null;
   batch: string | null;
   'skip-bad': boolean;
+  on?: string | null;
 }
 
 export interface Queueing {
@@ -81,13 +83,21 @@ function dependenciesOf(context: Context, references: string[], any: boolean): R
   return selected.ok ? ok(selected.value.map(({ id }) => ({ id, any }))) : selected;
 }
 
-export const batchQueue = (context: Context): string => context.configOrNone().queue ?? DEFAULT_QUEUE;
+const batchQueue = (context: Context): string => context.configOrNone().queue ?? DEFAULT_QUEUE;
+
+/** Slurm has a queue of its own: the lines of a batch go there together, as an array. */
+function isOnSlurm(context: Context, on: string | null): boolean {
+  if (on === null) return false;
+  const found = findTarget(on, context.configOrNone());
+  return found.ok && found.value?.slurm !== undefined;
+}
 
 export function parseQueueing(context: Context, options: QueueInput): Result<Queueing> {
   const { queue, slots, priority, delay, batch } = options;
   if (options['skip-bad'] && batch === null)
     return fail(needsOption('--skip-bad', '--batch', 'bgjob run --help'));
-  const named = queue ?? (batch === null ? null : batchQueue(context));
+  const isPlain = batch === null || isOnSlurm(context, options.on ?? null);
+  const named = queue ?? (isPlain ? null : batchQueue(context));
   if (named !== null) {
     const name = checkQueueName(named);
     if (!name.ok) return name;
@@ -117,7 +127,7 @@ export function parseQueueing(context: Context, options: QueueInput): Result<Que
     ...end.value.filter(({ id }) => !success.value.some((one) => one.id === id)),
   ];
   const retry = options.retry ?? 0;
-  const waits = named !== null || after.length > 0 || delay !== null || retry > 0;
+  const waits = batch !== null || named !== null || after.length > 0 || delay !== null || retry > 0;
   return ok({
     slots,
     retry,

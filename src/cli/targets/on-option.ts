@@ -3,9 +3,19 @@ import { isAbsolute, join } from 'node:path';
 import { nearestWord } from '../../base/text/edit-distance.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Config } from '../../job/home/config.ts';
-import { isHost, LOCAL_TARGET, parseTargetWord, type Target, targetWordOf } from '../../job/target.ts';
+import {
+  inPartition,
+  isHost,
+  isPartition,
+  LOCAL_TARGET,
+  parseTargetWord,
+  SLURM,
+  type Target,
+  targetWordOf,
+} from '../../job/target.ts';
 import type { JobView } from '../../job/view.ts';
 import {
+  badPartition,
   badTargetWord,
   noSuchTarget,
   notOnTarget,
@@ -17,7 +27,7 @@ export const ON_OPTIONS = {
   on: {
     kind: 'text',
     value: 'TARGET',
-    text: 'run it on another machine: a name from config.json, or ssh:[user@]host (bgjob targets)',
+    text: 'run it elsewhere: a name from config.json, ssh:[user@]host, slurm[:partition] (bgjob targets)',
   },
 } as const;
 
@@ -28,12 +38,23 @@ export function findTarget(
   call: TargetCall = '--on',
 ): Result<Target | null> {
   if (word === null || word === LOCAL_TARGET) return ok(null);
-  const found = targets.get(word) ?? parseTargetWord(word);
+  const found = targets.get(word) ?? parseTargetWord(word) ?? withPartition(word, targets);
   if (found) return ok(found);
   if (word.startsWith('ssh:')) return fail(badTargetWord(word, call));
+  const colon = word.indexOf(':');
+  const before = word.slice(0, colon);
+  if (colon > 0 && (before === SLURM || targets.get(before)?.slurm)) return fail(badPartition(word, before, call));
   const known = [...targets.keys()].sort();
   const host = isHost(word) ? targetWordOf(word) : undefined;
   return fail(noSuchTarget(word, known, nearestWord(word, known), host, call));
+}
+
+/** `hpc:gpu`: a cluster of config.json, and one of its partitions. */
+function withPartition(word: string, targets: Config['targets']): Target | undefined {
+  const colon = word.indexOf(':');
+  const cluster = targets.get(word.slice(0, Math.max(0, colon)));
+  const partition = word.slice(colon + 1);
+  return cluster?.slurm && isPartition(partition) ? inPartition(cluster, word, partition) : undefined;
 }
 
 /** With the directory of -C there, if it is given. */

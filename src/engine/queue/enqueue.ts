@@ -84,7 +84,7 @@ function prepareQueue(home: Home, drafts: QueuedDraft[]): QueuedDraft[] {
   if (given === null) return drafts;
   (given.slurm ? admitSlurm : admitTargets)(home);
   const target = claimTarget(home, given, thisTargetAdded(), isTargetHere);
-  writeAgent(home, target.key, process.env);
+  writeAgent(home, target, process.env);
   const sandbox = targetSandbox(target);
   return drafts.map((draft) => ({ ...draft, target, placement: { ...draft.placement, ...sandbox } }));
 }

@@ -169,12 +169,15 @@ export function writeSilence(home: Home, key: string, silence: Omit<Silence, 'v'
 
 /** Variables by which ssh finds the user's agent and tickets; they differ from login to login. */
 const AGENT_VARIABLES = ['SSH_AUTH_SOCK', 'KRB5CCNAME', 'USER', 'LOGNAME'];
+/** Those by which the commands of Slurm are found on this machine; `module load slurm` sets them. */
+const SLURM_VARIABLES = ['PATH', 'LD_LIBRARY_PATH', 'SLURM_CONF'];
 
 const agentSchema = is.object({ v: is.version(1), env: is.listOf(is.text) });
 
 /** Those of the newest call. The service uses them for its next connection. */
-export function writeAgent(home: Home, key: string, env: NodeJS.ProcessEnv): void {
-  const entries = AGENT_VARIABLES.flatMap((name) => (env[name] ? [`${name}=${env[name]}`] : []));
+export function writeAgent(home: Home, { key, host, slurm }: Target, env: NodeJS.ProcessEnv): void {
+  const names = slurm && host === '' ? SLURM_VARIABLES : AGENT_VARIABLES;
+  const entries = names.flatMap((name) => (env[name] ? [`${name}=${env[name]}`] : []));
   attemptQuietly(() => writeHint(home.target(key).agent, withChecksum({ v: 1, env: entries })));
 }
 export const readAgent = (home: Home, key: string): string[] =>
