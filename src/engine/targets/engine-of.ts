@@ -15,11 +15,21 @@ const clientOf = ({ token }: Pick<Home, 'token'>): string => projectKey(token);
 /** The claim of an attempt there: submitted again it is not started again. */
 export const uidOf = (home: Home, id: JobId, attempt: number): string => `${clientOf(home)}-${id}-${attempt}`;
 
+/** What a login has, and what leads to Slurm: the rest of the caller's environment does not travel. */
+const SLURM_ENVIRONMENT = [
+  ...['HOME', 'USER', 'LOGNAME', 'SHELL', 'PATH', 'LD_LIBRARY_PATH', 'SLURM_CONF', 'TMPDIR', 'TZ'],
+  ...['MODULEPATH', 'MODULESHOME', 'LMOD_CMD', 'LMOD_DIR'],
+];
+
+/** Read at each start: the service takes them over from the newest call. */
+const slurmEnvironment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(SLURM_ENVIRONMENT.map((name) => [name, process.env[name]]));
+
 /** `home` without a token: for a check before there is a home. */
 export function engineOf(home: Pick<Home, 'token'>, { host, ssh, dir, slurm }: Target): Engine {
   const place = { client: clientOf(home), folder: dir };
   if (!slurm) return new ShimEngine(new SshTransport(host, ssh), place);
-  const transport = host === '' ? new LocalTransport() : new SshTransport(host, ssh);
+  const transport = host === '' ? new LocalTransport(slurmEnvironment) : new SshTransport(host, ssh);
   return new SlurmEngine(transport, { ...place, ...slurm });
 }
 

@@ -18,10 +18,10 @@ const collect = (chunks: Buffer[]) => (bytes: Buffer) => void chunks.push(bytes)
 
 /** This machine. A program is started directly. */
 export class LocalTransport implements Transport {
-  constructor(private readonly env: Environment = process.env) {}
+  constructor(private readonly env: Environment | (() => Environment) = process.env) {}
 
   protected start(argv: string[]): ChildProcess {
-    const env = ownEnvironment(this.env);
+    const env = ownEnvironment(typeof this.env === 'function' ? this.env() : this.env);
     // `/`: the folder of the caller may be unmounted
     return spawn(argv[0]!, argv.slice(1), { env, cwd: '/', stdio: ['pipe', 'pipe', 'pipe'] });
   }
