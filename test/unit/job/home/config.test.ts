@@ -9,7 +9,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../../../../src/cli/messages/failures.ts';
 import { NO_CONFIG, readConfig } from '../../../../src/job/home/config.ts';
-import { sshTarget } from '../../../../src/job/target.ts';
+import { slurmTarget, sshTarget } from '../../../../src/job/target.ts';
 import { folderTest } from '../../../rig/folder.ts';
 
 const SCHEMA = JSON.parse(fs.readFileSync(join(__dirname, '..', 'config.schema.json'), 'utf8'));
@@ -235,6 +235,46 @@ folderTest('a target: each wrong entry is named, with what it may be', (dir) => 
   );
   assert.match(says({ host: 'gpu1' }, 'local'), /"targets\.local" is "local", but must be a name/);
   assert.match(says({ host: 'gpu1' }, 'ssh:x'), /but must be a name/);
+});
+
+folderTest('a target of Slurm: what may be said, and what only there', (dir) => {
+  const says = (target: object) => refusal(dir, JSON.stringify({ targets: { hpc: target } })) ?? 'nothing';
+  const slurm = { engine: 'slurm' };
+  const whole = {
+    ...slurm,
+    via: 'ssh:me@login',
+    ssh: ['-F', 'lab.cfg'],
+    partition: 'gpu,cpu',
+    options: ['--mem=4G', '-c', '4', '--requeue'],
+    setup: 'module load slurm',
+    dir: '/scratch/me',
+    slots: 3,
+  };
+  assert.equal(says(slurm), 'nothing');
+  assert.ok(fits(SCHEMA, { targets: { hpc: slurm } }));
+  assert.equal(says(whole), 'nothing');
+  assert.ok(fits(SCHEMA, { targets: { hpc: whole } }));
+  const read = readConfig(dir);
+  assert.ok(read.ok);
+  const { options, setup, partition } = whole;
+  assert.deepEqual(read.value.targets.get('hpc'), {
+    ...slurmTarget('hpc', 'me@login'),
+    ...{ ssh: ['-F', join(dir, 'lab.cfg')], dir: '/scratch/me', slots: 3 },
+    slurm: { options, setup, partition },
+  });
+  assert.match(says({ host: 'x', ...slurm }), /"targets\.hpc\.host" is only for .*"engine": "ssh".*"via"/);
+  for (const key of ['via', 'partition', 'options', 'setup'] as const)
+    assert.match(says({ host: 'x', [key]: whole[key] }), /is only for targets with "engine": "slurm"/, key);
+  assert.match(says({ ...slurm, ssh: ['-v'] }), /"targets\.hpc\.ssh" says nothing without "via"/);
+  for (const via of ['login', 'ssh:', 'ssh:-x', 'ssh:a b', 7, null])
+    assert.match(says({ ...slurm, via }), /"via".*the login node behind "ssh:"|"targets\.hpc\.via" is/);
+  assert.equal(says({ ...slurm, via: 'ssh://me@login:2222' }), 'nothing');
+  for (const word of ['--chdir=/x', '-D/x', '--chd=/x', '--array=1', '-a1', '--wait', '-o', '--output=x', '--export'])
+    assert.match(says({ ...slurm, options: ['--mem=1G', word] }), /options of sbatch/, word);
+  for (const word of ['--wait-all-nodes=1', '--comm', '--exclusive', '-n4', '--time=5'])
+    assert.equal(says({ ...slurm, options: [word] }) === 'nothing', word !== '--comm', word);
+  for (const wrong of ['', 'a b', '-x', 'a/b']) assert.match(says({ ...slurm, partition: wrong }), /partition/);
+  for (const wrong of ['', '  ']) assert.match(says({ ...slurm, setup: wrong }), /a line of sh/);
 });
 
 folderTest('files in the options of ssh have whole paths: each call has another directory', (dir) => {
