@@ -41,6 +41,9 @@ function guessText(code: number, spec: Spec, form: Form): string {
 const whyFailed = (why: string) =>
   why.replace(/ \((E[A-Z0-9]+)\)$/, (_, errno: string) => `: ${errnoText(errno)}`);
 
+/** Slurm has reasons of a hundred characters. */
+const MOST_REASON = 40;
+
 /** A cell of a table has little room. */
 type Form = 'whole' | 'cell';
 
@@ -81,7 +84,10 @@ export function stateText(view: JobView, leftovers = 0, waiting?: Waiting, form:
     const whole = target && !waiting ? contactText(target, view.far) : '';
     const contact = form === 'cell' && whole !== '' ? contactCell(target!, view.far) : whole && `(${whole})`;
     const reason = waitsThere(view);
-    if (reason !== null && contact === '') return `${stateWord(view)} (${waitsThereText(target!, reason)})`;
+    if (reason !== null && contact === '') {
+      const text = waitsThereText(target!, reason);
+      return `${stateWord(view)} (${form === 'cell' ? clip(text, MOST_REASON) : text})`;
+    }
     return `${stateWord(view)} ${waiting ? waitingCell(waiting) : contact}`.trimEnd();
   }
   if (view.kind === 'unreadable') return `unreadable (${safe(view.why)})`;

@@ -89,8 +89,8 @@ const TROUBLE: Record<Trouble, (target: ShownTarget, said: string) => MessageAnd
     `bgjob connects again by itself; look now: bgjob targets ${quoteWord(target.name)}`,
   ],
   'slurm-down': (target) => [
-    'slurmctld does not answer. Jobs that Slurm has go on',
-    `ask an administrator if it stays so; this must say UP: ${lineThere(target, 'scontrol ping')}`,
+    'slurmctld does not answer',
+    `jobs that Slurm has go on. If it stays so ask an administrator; this must say UP: ${lineThere(target, 'scontrol ping')}`,
   ],
   unclear: (target) => ['ssh ended without a login', `try the same by hand: ${sshLine(target)}`],
 };
@@ -264,7 +264,7 @@ export const waitsThereText = ({ engine }: Pick<Target, 'engine'>, reason: strin
   safe(reason === '' ? engine : `${engine}: ${reason}`);
 
 export const restartsText = (restarts: number): string =>
-  `Slurm put it back and started it again: ${plural(restarts, 'time')}`;
+  `Slurm put it back into its queue ${plural(restarts, 'time')}`;
 
 /** What Slurm did to a job, in words. */
 const VERDICT: Record<Verdict['word'], string> = {

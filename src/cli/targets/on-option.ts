@@ -46,7 +46,7 @@ export function findTarget(
   if (colon > 0 && (before === SLURM || targets.get(before)?.slurm)) return fail(badPartition(word, before, call));
   const known = [...targets.keys()].sort();
   const host = isHost(word) ? targetWordOf(word) : undefined;
-  return fail(noSuchTarget(word, known, nearestWord(word, known), host, call));
+  return fail(noSuchTarget(word, known, nearestWord(word, [...known, SLURM]), host, call));
 }
 
 /** `hpc:gpu`: a cluster of config.json, and one of its partitions. */

@@ -10,6 +10,8 @@ import { logLine } from '../service-log.ts';
 
 const FIRST_MS = 1000;
 const LONGEST_MS = 60_000;
+/** A question to the engine there costs no login. */
+const LONGEST_HELD_MS = 10_000;
 
 export class Connection {
   following: Following | undefined;
@@ -89,6 +91,7 @@ export class Connection {
   hold(error: TargetError): void {
     if (!this.isHeld) this.heardAt = systemClock.now();
     this.isHeld = true;
+    this.pauseMs = Math.min(this.pauseMs, LONGEST_HELD_MS);
     this.fail(error);
   }
 

@@ -49,6 +49,8 @@ const JUMP_MS = 60_000;
 /** As the kernel ends a process that takes too much memory. */
 const OUT_OF_MEMORY = 137;
 
+const ignoreCancel = (verdict: Verdict | null) => (verdict?.word === 'cancelled' ? null : verdict);
+
 /** What is left of it for the next attempt. */
 const thereOfNext = (there: There | null): There | null =>
   there && { ...NOTHING_THERE, earlier: there.earlier + there.restarts };
@@ -233,7 +235,10 @@ export class RemoteJob {
   ended(end: FarEnd): void {
     if (this.isOver) return;
     const { verdict, restarts } = end;
-    if (verdict || this.there) this.there = { ...(this.there ?? NOTHING_THERE), waits: null, restarts, verdict };
+    // Slurm says of what bgjob cancelled the same as of what another person did
+    const told = this.stopBefore || this.asked ? ignoreCancel(verdict) : verdict;
+    if (told || this.there)
+      this.there = { ...(this.there ?? NOTHING_THERE), waits: null, restarts, verdict: told };
     const neverRan = end.status === null && end.tookMs === 0 && this.status.phase === 'starting';
     if (neverRan) this.neverRan(verdict);
     else this.ran(end);

@@ -47,6 +47,8 @@ const LOOK_MS = 30_000;
 /** The first look for jobs of an engine with a queue of its own; each next one comes after twice the time. */
 const FIRST_LOOK_MS = 200;
 const LAST_LOOK_MS = 60_000;
+/** The same while the engine there does not answer. */
+const HELD_LOOK_MS = 10_000;
 /** How long the shim there may take to start a job, milliseconds. */
 const STARTING_MS = 200;
 /** A copy that could not be written is tried again after this time, milliseconds. */
@@ -236,7 +238,9 @@ class TargetService {
       this.watch([...this.jobs.values()].filter(({ mayRunThere }) => mayRunThere));
     }
     this.sendAll();
-    for (const job of this.jobs.values()) if (job.wanted) this.once(this.stopping, [job], () => this.stop(job));
+    if (!this.connection.isHeld)
+      for (const job of this.jobs.values())
+        if (job.wanted) this.once(this.stopping, [job], () => this.stop(job));
     if (systemClock.monotonic() >= this.lookAt && !this.isLooking) {
       void this.lookAndWait();
       void this.clean();
@@ -261,8 +265,10 @@ class TargetService {
     this.lookAt = Number.POSITIVE_INFINITY;
     await this.guard(() => this.look());
     this.isLooking = false;
+    const last = this.connection.isHeld ? HELD_LOOK_MS : LAST_LOOK_MS;
+    this.lookMs = Math.min(last, this.lookMs);
     this.lookAt = Math.min(this.lookAt, systemClock.monotonic() + this.lookMs);
-    if (this.target.slurm) this.lookMs = Math.min(LAST_LOOK_MS, this.lookMs * 2);
+    if (this.target.slurm) this.lookMs *= 2;
     this.wake();
   }
 
@@ -272,7 +278,8 @@ class TargetService {
       (job) => job.status.phase === 'starting' && !job.isTaken && !this.sending.has(job.spec.id),
     );
     if (this.connection.isHeld) {
-      if (unsent.length > 0 || this.waiting.isHeld) void this.askAgain();
+      const isStopping = [...this.jobs.values()].some((job) => job.wanted);
+      if (unsent.length > 0 || this.waiting.isHeld || isStopping) void this.askAgain();
       return;
     }
     const groups = new Map<string, RemoteJob[]>();
@@ -328,7 +335,9 @@ class TargetService {
       await act();
     } catch (thrown) {
       if (!(thrown instanceof TargetError)) throw thrown;
-      this.connection.lost(thrown);
+      // the log stream goes on
+      if (thrown.trouble === 'slurm-down') this.connection.hold(thrown);
+      else this.connection.lost(thrown);
     }
   }
 

@@ -1,0 +1,195 @@
+/** `run --on slurm` over a real Slurm of one node: the verbs, and what they say if something fails. */
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { type Rig, withRig } from '../../rig/rig.ts';
+import { missingSlurm, SlurmRig } from '../../rig/slurm.ts';
+import { skippedName } from '../../rig/sshd.ts';
+import { TEST_MS, until } from '../../rig/until.ts';
+
+const skip = missingSlurm();
+if (skip) {
+  test(skippedName('the verbs over a real Slurm', skip), { skip }, () => {});
+} else {
+  const slurm = new SlurmRig(['PartitionName=other State=UP'], 2);
+  const isUp = slurm.start();
+  after(() => slurm.clear());
+
+  const endServices = async (rig: Rig) => {
+    for (const { id, origin, state } of await rig.json(['ls', '-a']))
+      if (origin?.serves === 'target' && state === 'running') await rig.bgjob(['kill', String(id), '--now']);
+  };
+  /** A file of our own in the place of the far folder, so that a test sees what is left there. */
+  const slurmTest = (name: string, body: (rig: Rig, dir: string) => Promise<void>, more: object = {}) =>
+    test(name, { timeout: 2 * TEST_MS }, () =>
+      withRig(async (rig) => {
+        await isUp;
+        const dir = join(rig.dir, 'far');
+        const hpc = { engine: 'slurm', setup: slurm.setup, dir, cwd: rig.dir, ...more };
+        fs.mkdirSync(rig.home, { recursive: true, mode: 0o700 });
+        fs.writeFileSync(join(rig.home, 'config.json'), JSON.stringify({ targets: { hpc } }));
+        await body(rig, dir);
+        await endServices(rig);
+      }),
+    );
+  /** A job that prints a line, waits for a file, prints another, and ends. */
+  const gated = (rig: Rig, name: string, code: number): string[] => {
+    const wait = `while [ ! -e ${rig.dir}/${name} ]; do sleep 0.1; done`;
+    return ['sh', '-c', `echo one; ${wait}; echo two; exit ${code}`];
+  };
+  const open = (rig: Rig, name: string) => fs.writeFileSync(join(rig.dir, name), '');
+  const nativeId = (rig: Rig, id: number): Promise<string> =>
+    rig.untilShown(
+      id,
+      (job) => job.target.nativeId,
+      (native) => native !== null,
+      'its number in Slurm',
+    );
+  const jobFiles = (dir: string): string[] =>
+    fs.existsSync(dir)
+      ? (fs.readdirSync(dir, { recursive: true }) as string[]).filter((path) => /-\d+-\d+/.test(path))
+      : [];
+
+  slurmTest('a check, a list, a job with its output and code; nothing is left there', async (rig, dir) => {
+    const checked = await rig.bgjob(['targets', 'hpc']);
+    assert.equal(checked.code, 0, checked.stderr);
+    assert.match(checked.stdout, /^slurm +\d+\.\d+\.\d+\S*, cluster rig$/m);
+    assert.match(checked.stdout, /^partition +main \(default\): up, 1 node, time limit infinite$/m);
+    const [facts] = await rig.json(['targets', 'hpc']);
+    assert.deepEqual(
+      [facts.engine, facts.host, facts.slurm.accounting, facts.slurm.partitions.length],
+      ['slurm', null, false, 2],
+    );
+    const ran = await rig.bgjob(['run', '--on', 'hpc', '-w', '--', 'sh', '-c', 'echo "hi $A"; pwd; exit 3']);
+    assert.equal(ran.code, 3, ran.stderr);
+    assert.equal(rig.log(1), `hi \n${rig.dir}\n`);
+    const job = await rig.show(1);
+    assert.deepEqual([job.state, job.target.node, job.target.waitsFor], ['exited', slurm.node, null]);
+    assert.match(job.target.nativeId, /^\d+$/);
+    const other = await rig.bgjob(['run', '--on', 'hpc:other', '-e', 'A=x y', '-w', '--', 'sh', '-c', 'echo "$A"']);
+    assert.equal(other.code, 0, other.stderr);
+    assert.match((await rig.bgjob(['ls'])).stdout, /exited 0 .* hpc:other /);
+    const [row] = (await rig.json(['targets'])).filter(({ name }) => name === 'hpc');
+    assert.deepEqual([row.engine, row.host, row.setup], ['slurm', null, slurm.setup]);
+    await until(
+      () => jobFiles(dir),
+      (left) => left.length === 0,
+      'no file of a job is left there',
+    );
+  });
+
+  slurmTest('the word slurm, without config.json; a partition that is not there', async (rig) => {
+    const env = slurm.env;
+    const options = { env: { SLURM_CONF: env['SLURM_CONF']! } };
+    const ran = await rig.bgjob(['run', '--on', 'slurm:other', '-C', '/', '-w', '--', 'false'], options);
+    assert.equal(ran.code, 1, ran.stderr);
+    const wrong = await rig.bgjob(['run', '--on', 'slurm:nope', '-w', '--', 'true'], options);
+    assert.equal(wrong.code, 125);
+    assert.match(wrong.stderr, /did not accept the job: .*[Ii]nvalid partition.*\n.*bgjob targets slurm:nope/);
+    const typed = await rig.bgjob(['run', '--on', 'slurm:a/b', '--', 'true'], options);
+    assert.match(typed.stderr, /does not name a partition/);
+    assert.match((await rig.bgjob(['run', '--on', 'slrm', '--', 'true'])).stderr, /bgjob run --on slurm --/);
+  });
+
+  slurmTest('tail, wait --until and kill while it runs; what waits there tells why', async (rig) => {
+    const id = await rig.run(['--on', 'hpc', '--', 'sh', '-c', 'echo up; sleep 1000']);
+    const ready = await rig.bgjob(['wait', String(id), '--until', 'up']);
+    assert.equal(ready.code, 0, ready.stderr);
+    const hold = await rig.run(['--on', 'hpc', '--', ...gated(rig, 'never', 0)]);
+    await rig.untilState(hold, 'running');
+    const waiting = await rig.run(['--on', 'hpc', '-n', 'third', '--', 'true']);
+    const told = await rig.untilShown(
+      waiting,
+      (job) => job,
+      (job) => job.target.waitsFor === 'Resources',
+      'the reason of Slurm',
+    );
+    assert.deepEqual([told.state, told.reason], ['queued', 'slurm: Resources']);
+    assert.match((await rig.bgjob(['ls'])).stdout, /third +queued \(slurm: Resources\)/);
+    assert.match((await rig.bgjob(['status', 'third'])).stdout, /queued \(slurm: Resources\)/);
+    const cancelled = await rig.bgjob(['kill', String(waiting)]);
+    assert.match(cancelled.stdout, /cancelled before it started/);
+    assert.deepEqual((await rig.show(waiting)).target.verdict, null);
+    const killed = await rig.bgjob(['kill', String(id)]);
+    assert.equal(killed.code, 0, killed.stderr);
+    const job = await rig.show(id);
+    assert.deepEqual([job.state, job.signal], ['killed', 'SIGTERM']);
+    await rig.bgjob(['kill', String(hold), '--now']);
+    assert.equal((await rig.show(hold)).state, 'killed');
+    await until(
+      () => slurm.queue('%T').filter((state) => /RUNNING|PENDING|COMPLETING/.test(state)),
+      (live) => live.length === 0,
+      'nothing of it in Slurm',
+    );
+  });
+
+  slurmTest('the lines of a batch are tasks of an array, each a job with its own log and code', async (rig) => {
+    const lines = Array.from({ length: 5 }, (_, n) => `echo line ${n}; exit ${n}`);
+    const ran = await rig.bgjob(['run', '--batch', '-', '--on', 'hpc', '-w'], { input: lines.join('\n') });
+    assert.equal(ran.code, 1, ran.stderr);
+    const jobs = (await rig.json(['ls', '-a'])).filter(({ origin }) => origin === null).reverse();
+    assert.deepEqual(
+      jobs.map(({ id, exitCode, queue }) => [rig.log(id), exitCode, queue]),
+      lines.map((_, n) => [`line ${n}\n`, n, null]),
+    );
+    const arrays = new Set(jobs.map(({ target }) => target.nativeId.replace(/_\d+$/, '')));
+    assert.equal(arrays.size, 1, [...arrays].join(' '));
+  });
+
+  slurmTest('scancel by another person: before the start cancelled, later with its code; neither is retried', async (rig) => {
+    const id = await rig.run(['--on', 'hpc', '--retry', '3', '--', ...gated(rig, 'a', 0)]);
+    await rig.untilState(id, 'running');
+    slurm.call(['scancel', await nativeId(rig, id)]);
+    const ended = await rig.bgjob(['wait', String(id)]);
+    assert.equal(ended.code, 143, ended.stderr);
+    assert.match((await rig.bgjob(['ls'])).stdout, /exited 143 \(cancelled in Slurm\)/);
+    const job = await rig.show(id);
+    assert.deepEqual([job.attempts, job.target.verdict], [1, 'cancelled']);
+    slurm.call(['scontrol', 'update', 'PartitionName=other', 'State=DOWN']);
+    const waiting = await rig.run(['--on', 'hpc:other', '--', 'true']);
+    slurm.call(['scancel', await nativeId(rig, waiting)]);
+    assert.equal((await rig.bgjob(['wait', String(waiting)])).code, 1);
+    assert.equal((await rig.show(waiting)).state, 'cancelled');
+    slurm.call(['scontrol', 'update', 'PartitionName=other', 'State=UP']);
+  });
+
+  slurmTest(
+    'a job that Slurm puts back is queued once more, and counted as another attempt',
+    async (rig) => {
+      const id = await rig.run(['--on', 'hpc', '--', 'sh', '-c', 'echo run; sleep 1000']);
+      await rig.untilState(id, 'running');
+      slurm.call(['scontrol', 'requeue', await nativeId(rig, id)]);
+      const back = await rig.untilState(id, 'queued');
+      assert.equal(back.attempts, 2);
+      assert.match((await rig.bgjob(['show', String(id)])).stdout, /^restarts +Slurm put it back/m);
+      assert.match((await rig.bgjob(['kill', String(id)])).stdout, /cancelled|killed/);
+    },
+    { options: ['--requeue'] },
+  );
+
+  slurmTest('slurmctld is down: nothing is sent, nothing is lost, output and ends still come', async (rig) => {
+    const id = await rig.run(['--on', 'hpc', '--', ...gated(rig, 'b', 4)]);
+    await rig.untilState(id, 'running');
+    await slurm.kill('slurmctld');
+    const fresh = await rig.bgjob(['run', '--on', 'hpc', '-w', '--', 'true']);
+    assert.equal(fresh.code, 125);
+    assert.match(fresh.stderr, /slurmctld does not answer.*\n.*scontrol ping/);
+    assert.equal((await rig.bgjob(['targets', 'hpc'])).code, 125);
+    const later = await rig.run(['--on', 'hpc', '-Q', 'far', '--', 'sh', '-c', 'exit 6']);
+    await rig.untilShown(
+      later,
+      (job) => job.target.silentWhy,
+      (why) => /^slurm-down/.test(why),
+      'why it waits',
+    );
+    assert.equal((await rig.show(later)).state, 'queued');
+    open(rig, 'b');
+    assert.equal((await rig.bgjob(['wait', String(id)])).code, 4);
+    assert.equal(rig.log(id), 'one\ntwo\n');
+    await slurm.restartCtld();
+    await slurm.untilNode('idle');
+    await rig.bgjob(['targets', 'hpc']);
+    assert.equal((await rig.bgjob(['wait', String(later)])).code, 6);
+  });
+}
