@@ -51,6 +51,9 @@ const OUT_OF_MEMORY = 137;
 
 const ignoreCancel = (verdict: Verdict | null) => (verdict?.word === 'cancelled' ? null : verdict);
 
+/** Slurm has not looked at it yet. */
+const NO_REASON = 'None';
+
 /** What is left of it for the next attempt. */
 const thereOfNext = (there: There | null): There | null =>
   there && { ...NOTHING_THERE, earlier: there.earlier + there.restarts };
@@ -178,7 +181,7 @@ export class RemoteJob {
   /** It waits in the queue of the engine, perhaps once more. */
   queuedThere({ reason, restarts }: Extract<FarState, { kind: 'queued' }>): void {
     this.status = nextStatus(this.status, { type: 'requeued-there' });
-    this.note({ waits: reason, restarts });
+    this.note({ waits: reason === NO_REASON ? '' : reason, restarts });
   }
 
   /** Its shim is about to start it. */
