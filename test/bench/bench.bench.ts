@@ -15,6 +15,7 @@ import { BESIDE } from './peers.ts';
 import { QUEUEING } from './queueing.ts';
 import { READING } from './reading.ts';
 import { REMOTE } from './remote.ts';
+import { SLURM } from './slurm.ts';
 import { Stage } from './stage.ts';
 
 const EVERY: Measurement[] = [
@@ -24,6 +25,7 @@ const EVERY: Measurement[] = [
   ...AWAITING,
   killing,
   ...REMOTE,
+  ...SLURM,
   ...BESIDE,
 ];
 
