@@ -1,12 +1,15 @@
 /** Why jobs on targets did not start or were lost, as their records keep it. */
-import { renderDuration, renderExactSize, systemClock } from '../../base/clock.ts';
+import { renderDuration, renderExactSize } from '../../base/clock.ts';
 import type { FarState, SubmitResult, TargetError, Verdict } from '../../engine/targets/engine.ts';
 import type { Spec } from '../../job/spec.ts';
 import type { Stop } from '../../job/state.ts';
 import { placeOf, type Target } from '../../job/target.ts';
 
 /** As the limits of local jobs are recorded. */
-export const limitText = ({ timeoutMs, maxLogBytes }: Spec, limit: 'timeout' | 'max-log'): string =>
+export const limitText = (
+  { timeoutMs, maxLogBytes }: Pick<Spec, 'timeoutMs' | 'maxLogBytes'>,
+  limit: 'timeout' | 'max-log',
+): string =>
   limit === 'timeout'
     ? `--timeout ${renderDuration(timeoutMs ?? 0)}`
     : `--max-log ${renderExactSize(maxLogBytes ?? 0)}`;
@@ -15,8 +18,8 @@ export const limitText = ({ timeoutMs, maxLogBytes }: Spec, limit: 'timeout' | '
 export const SLURM_LIMIT = 'the time limit of Slurm';
 
 /** A job that left the queue of Slurm, and bgjob did not ask for it. */
-export const scancelled = ({ graceMs }: Pick<Spec, 'graceMs'>): Stop => ({
-  ...{ by: 'scancel', cause: 'kill', signal: 'SIGTERM', graceMs, at: systemClock.now() },
+export const scancelled = ({ graceMs }: Pick<Spec, 'graceMs'>, at: number): Stop => ({
+  ...{ by: 'scancel', cause: 'kill', signal: 'SIGTERM', graceMs, at },
 });
 
 const withWords = (text: string, said: string): string => (said === '' ? text : `${text} (${said})`);

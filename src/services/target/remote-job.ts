@@ -24,8 +24,8 @@ import type { Target } from '../../job/target.ts';
 import { isPlain, markTargetDone } from '../../job/targets/target-records.ts';
 import { Publication } from '../../supervisor/publication.ts';
 import { dequeue, putBack, writeHeading } from '../../supervisor/requeue.ts';
+import { lostStatus, statusAfter } from './far-outcome.ts';
 import { headingBytes, LogCopy } from './log-copy.ts';
-import { endedThere, limitText, notStartedThere, SLURM_LIMIT, scancelled } from './reasons.ts';
 
 /** The monotonic clock begins anew at each start of this machine, and the job goes on. */
 function inThisBoot(status: Status): Status {
@@ -45,9 +45,6 @@ export const isOnTarget = (spec: Spec, key: string): spec is TargetSpec =>
 
 /** By more than this the two clocks differ only after a restart of this machine, milliseconds. */
 const JUMP_MS = 60_000;
-
-/** As the kernel ends a process that takes too much memory. */
-const OUT_OF_MEMORY = 137;
 
 const ignoreCancel = (verdict: Verdict | null) => (verdict?.word === 'cancelled' ? null : verdict);
 
@@ -242,58 +239,15 @@ export class RemoteJob {
     const told = this.stopBefore || this.asked ? ignoreCancel(verdict) : verdict;
     if (told || this.there)
       this.there = { ...(this.there ?? NOTHING_THERE), waits: null, restarts, verdict: told };
-    const neverRan = end.status === null && end.tookMs === 0 && this.status.phase === 'starting';
-    if (neverRan) this.neverRan(verdict);
-    else this.ran(end);
-  }
-
-  /** It was in the queue there, and left it without a start. */
-  private neverRan(verdict: Verdict | null): void {
-    const stop = this.stopBefore ?? scancelled(this.spec);
-    if (this.stopBefore || verdict?.word === 'cancelled') this.dispatch({ type: 'stop-requested', stop });
-    else if (verdict?.word === 'not-started') this.failed(notStartedThere(this.spec.target, verdict));
-    else this.lost(endedThere(verdict));
-  }
-
-  private ran(end: FarEnd): void {
-    const { spec } = this;
-    const now = systemClock.now();
-    const word = end.verdict?.word;
-    const limit = word === 'time-limit' ? 'timeout' : end.limit;
-    let status = this.status;
-    // the stop came too late: the job had ended by itself
-    if (status.phase === 'stopping' && !end.afterStop && limit === null)
-      status = { ...status, phase: 'running', holding: null };
-    const begin = 'startedAt' in status && status.startedAt !== null ? status.startedAt : now - end.tookMs;
-    const at = Math.min(now, begin + end.tookMs);
-    const events: Event[] = [{ type: 'started', at: begin, monotonicMs: 0 }];
-    if (this.stopBefore && end.afterStop) events.push({ type: 'stop-requested', stop: this.stopBefore });
-    if (limit !== null) {
-      const by = word === 'time-limit' ? SLURM_LIMIT : limitText(spec, limit);
-      const stop: Stop = { by, cause: limit, signal: 'SIGTERM', graceMs: spec.graceMs, at };
-      events.push({ type: 'limit-reached', stop });
-    }
-    const signals = this.asked ? [this.asked.signal, 'SIGKILL'] : ['SIGTERM', 'SIGKILL'];
-    events.push(...signals.map((signal): Event => ({ type: 'signalled', signal })));
-    const code = word === 'out-of-memory' ? OUT_OF_MEMORY : end.status;
-    events.push({ type: 'main-ended', at, code, tookMs: end.tookMs }, { type: 'swept', at });
-    const ended = events.reduce(nextStatus, status);
-    const isUnknown = ended.phase === 'ended' && ended.outcome.kind === 'lost';
-    this.status = isUnknown ? { ...ended, outcome: { kind: 'lost', why: endedThere(end.verdict) } } : ended;
+    const { spec, status, stopBefore, asked } = this;
+    this.status = statusAfter(end, { spec, status, stopBefore, asked: asked?.signal, now: systemClock.now() });
     this.finish();
   }
 
   /** No record will come. */
   lost(why: string): void {
     if (this.isOver) return;
-    const at = systemClock.now();
-    const events: Event[] = [
-      { type: 'started', at, monotonicMs: 0 },
-      { type: 'main-ended', at, code: null, known: false },
-      { type: 'swept', at },
-    ];
-    const ended = events.reduce(nextStatus, this.status);
-    if (ended.phase === 'ended') this.status = { ...ended, outcome: { kind: 'lost', why } };
+    this.status = lostStatus(this.status, why, systemClock.now());
     this.finish();
   }
 

@@ -530,6 +530,14 @@ situation('a job on another machine, and the machine', async (rig) => {
 const UNSHOWN: [fact: RegExp, why: string][] = [
   [/^(codes-of-errors|findings-of-doctor): /, 'the lists are held against the sources below'],
   [/^targets-target grade: (python3|sh)$/, 'needs a machine without perl: unit/engine/targets'],
+  [
+    /^(a-job target\.(engine: slurm|(host: null|(partition|nativeId|node|waitsFor|verdict|said): a value))|verdicts: )/,
+    'needs Slurm: programs/targets/slurm-verbs',
+  ],
+  [
+    /^targets(-target)? (engine: slurm|host: null|(partition|options|setup|slurm\b.*): a value)$/,
+    'needs Slurm: programs/targets/slurm-verbs',
+  ],
   [/ shell: sh$/, 'needs a machine without bash: cli/run/no-bash'],
   [/^kill unseen: (a value|environments)$/, 'needs a target without /proc: cli/targets/waiting'],
   [/^kill hidden\[\]\./, 'needs another user: hostile/hidden-processes'],

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { Shown } from '../../rig/json-page.ts';
 import { type Rig, withRig } from '../../rig/rig.ts';
 import { missingSlurm, SlurmRig } from '../../rig/slurm.ts';
 import { skippedName } from '../../rig/sshd.ts';
@@ -56,7 +57,9 @@ if (skip) {
     assert.equal(checked.code, 0, checked.stderr);
     assert.match(checked.stdout, /^slurm +\d+\.\d+\.\d+\S*, cluster rig$/m);
     assert.match(checked.stdout, /^partition +main \(default\): up, 1 node, time limit infinite$/m);
+    const shown = new Shown();
     const [facts] = await rig.json(['targets', 'hpc']);
+    shown.add('targets-target', facts);
     assert.deepEqual(
       [facts.engine, facts.host, facts.slurm.accounting, facts.slurm.partitions.length],
       ['slurm', null, false, 2],
@@ -65,11 +68,13 @@ if (skip) {
     assert.equal(ran.code, 3, ran.stderr);
     assert.equal(rig.log(1), `hi \n${rig.dir}\n`);
     const job = await rig.show(1);
+    shown.add('a-job', job);
     assert.deepEqual([job.state, job.target.waitsFor, job.target.verdict], ['exited', null, null]);
     assert.match(job.target.nativeId, /^\d+$/);
     const other = await rig.bgjob(['run', '--on', 'hpc:other', '-e', 'A=x y', '-w', '--', 'sh', '-c', 'echo "$A"']);
     assert.equal(other.code, 0, other.stderr);
     assert.match((await rig.bgjob(['ls'])).stdout, /exited 0 .* hpc:other /);
+    for (const one of await rig.json(['targets'])) shown.add('targets', one);
     const [row] = (await rig.json(['targets'])).filter(({ name }) => name === 'hpc');
     assert.deepEqual([row.engine, row.host, row.setup], ['slurm', null, slurm.setup]);
     await until(
@@ -145,6 +150,7 @@ if (skip) {
     assert.equal(ended.code, 143, ended.stderr);
     assert.match((await rig.bgjob(['ls'])).stdout, /exited 143 \(cancelled in Slurm\)/);
     const job = await rig.show(id);
+    new Shown().add('a-job', job);
     assert.deepEqual([job.attempts, job.target.verdict], [1, 'cancelled']);
     slurm.call(['scontrol', 'update', 'PartitionName=other', 'State=DOWN']);
     const waiting = await rig.run(['--on', 'hpc:other', '--', 'true']);
