@@ -175,7 +175,14 @@ const thereSchema = is.object({
 });
 /** Of a job on a target that has an engine with a queue of its own, what the engine tells. */
 export type There = is.SchemaType<typeof thereSchema>;
-export const NOTHING_THERE: There = { nativeId: null, waits: null, node: null, restarts: 0, earlier: 0, verdict: null };
+export const NOTHING_THERE: There = {
+  nativeId: null,
+  waits: null,
+  node: null,
+  restarts: 0,
+  earlier: 0,
+  verdict: null,
+};
 
 const stateFields = is.object({
   v: is.version(1),

@@ -27,7 +27,11 @@ function list(context: Context): Result<Exit> {
     output.objects(
       rows.map(({ target: { name, engine, host, ssh, cwd, dir, slots, slurm }, jobs, contact }) => ({
         ...{ v: 1, name, engine, host: host || null, ssh, cwd, dir, slots, jobs },
-        ...{ partition: slurm?.partition ?? null, options: slurm?.options ?? null, setup: slurm?.setup ?? null },
+        ...{
+          partition: slurm?.partition ?? null,
+          options: slurm?.options ?? null,
+          setup: slurm?.setup ?? null,
+        },
         silentSince: contact?.silence ? new Date(contact.silence.since).toISOString() : null,
         silentWhy: contact?.silence?.why ?? null,
       })),
@@ -55,7 +59,8 @@ async function check(context: Context, word: string): Promise<Result<Exit>> {
     const facts = await engine.connect();
     await engine.probe();
     const slurm = await engine.slurmFacts();
-    if (slurm?.answers === false) return fail({ code: 'target-refused', target, trouble: 'slurm-down', said: '' });
+    if (slurm?.answers === false)
+      return fail({ code: 'target-refused', target, trouble: 'slurm-down', said: '' });
     if (home.value) hurryTarget(home.value, target.name);
     const { name, engine: kind, host } = target;
     if (output.json) {

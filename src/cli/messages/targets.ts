@@ -283,7 +283,9 @@ export const verdictText = (word: string): string => VERDICT[word as Verdict['wo
 /** `box: me@gpu1, in /scratch/app`. */
 export function targetText({ name, host, cwd, slurm }: Target): string {
   const way = slurm
-    ? [slurm.partition && `partition ${slurm.partition}`, host && `through ${host}`].filter(Boolean).join(', ')
+    ? [slurm.partition && `partition ${slurm.partition}`, host && `through ${host}`]
+        .filter(Boolean)
+        .join(', ')
     : host;
   const isPlain = name === targetWordOf(host) || name.endsWith(`:${slurm?.partition}`) || way === '';
   const where = isPlain && !(slurm && host) ? name : `${name}: ${way}`;

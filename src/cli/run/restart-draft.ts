@@ -27,8 +27,7 @@ export interface Redraft {
 /** The draft without what the job waited for. */
 export function redraftOf(context: Context, home: Home, view: LiveView | EndedView): Result<Redraft> {
   const { v, id, needs, restartOf, createdAt, createdMonotonicMs, bootId, machine, ...before } = view.spec;
-  if (isWaiting(view))
-    return fail({ code: 'not-restarted', id, why: 'queued' });
+  if (isWaiting(view)) return fail({ code: 'not-restarted', id, why: 'queued' });
   if (unknownNeeds(view.spec).length > 0) return fail({ code: 'not-restarted', id, why: 'newer' });
   const rest = followLink(before);
   const { cwd, argv, keepEnv } = rest;

@@ -43,7 +43,8 @@ export function findTarget(
   if (word.startsWith('ssh:')) return fail(badTargetWord(word, call));
   const colon = word.indexOf(':');
   const before = word.slice(0, colon);
-  if (colon > 0 && (before === SLURM || targets.get(before)?.slurm)) return fail(badPartition(word, before, call));
+  if (colon > 0 && (before === SLURM || targets.get(before)?.slurm))
+    return fail(badPartition(word, before, call));
   const known = [...targets.keys()].sort();
   const host = isHost(word) ? targetWordOf(word) : undefined;
   return fail(noSuchTarget(word, known, nearestWord(word, [...known, SLURM]), host, call));

@@ -201,8 +201,7 @@ export async function waitForEnds(
   return ids.map((id) => wait.exits.get(id)).find((exit) => exit !== undefined && exit.code !== 0) ?? SUCCESS;
 }
 
-const isStarted = (view: JobView | undefined): boolean =>
-  view?.kind === 'live' && !isWaiting(view);
+const isStarted = (view: JobView | undefined): boolean => view?.kind === 'live' && !isWaiting(view);
 
 /**
  * Reads these jobs again, and returns those that ended before one of `seen`. Reads take time, and the job that

@@ -50,7 +50,10 @@ export const notStarted = (
 export const notStartedThere = (target: Target, { said }: Verdict): string =>
   notStarted(target, { kind: 'refused', why: 'engine', said });
 
-export function lostThere(target: Target, why: Extract<FarState, { kind: 'lost' }>['why'] | 'absent'): string {
+export function lostThere(
+  target: Target,
+  why: Extract<FarState, { kind: 'lost' }>['why'] | 'absent',
+): string {
   const host = placeOf(target);
   return {
     restarted: `${host} was restarted`,

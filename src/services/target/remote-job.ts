@@ -19,7 +19,14 @@ import { type Owner, readState, readStops } from '../../job/home/records.ts';
 import { type Event, nextStatus, retryAt } from '../../job/lifecycle.ts';
 import { readAttemptStart } from '../../job/log/attempt-start.ts';
 import type { Spec } from '../../job/spec.ts';
-import { type Attempt, NOTHING_THERE, type Status, type Stop, type There, type Unseen } from '../../job/state.ts';
+import {
+  type Attempt,
+  NOTHING_THERE,
+  type Status,
+  type Stop,
+  type There,
+  type Unseen,
+} from '../../job/state.ts';
 import type { Target } from '../../job/target.ts';
 import { isPlain, markTargetDone } from '../../job/targets/target-records.ts';
 import { Publication } from '../../supervisor/publication.ts';
@@ -220,7 +227,11 @@ export class RemoteJob {
   get wanted(): Stop | undefined {
     const { status, asked } = this;
     const isStopping = status.phase === 'stopping' && !status.ended;
-    const stop = isStopping ? status.stop : this.isTaken && status.phase === 'starting' ? this.stopBefore : undefined;
+    const stop = isStopping
+      ? status.stop
+      : this.isTaken && status.phase === 'starting'
+        ? this.stopBefore
+        : undefined;
     return stop === undefined || (asked !== undefined && asked.graceMs <= stop.graceMs) ? undefined : stop;
   }
 
@@ -240,7 +251,13 @@ export class RemoteJob {
     if (told || this.there)
       this.there = { ...(this.there ?? NOTHING_THERE), waits: null, restarts, verdict: told };
     const { spec, status, stopBefore, asked } = this;
-    this.status = statusAfter(end, { spec, status, stopBefore, asked: asked?.signal, now: systemClock.now() });
+    this.status = statusAfter(end, {
+      spec,
+      status,
+      stopBefore,
+      asked: asked?.signal,
+      now: systemClock.now(),
+    });
     this.finish();
   }
 

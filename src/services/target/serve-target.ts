@@ -14,7 +14,13 @@ import { targetServiceOf } from '../../engine/launch/target-service.ts';
 import { isProgramReplaced, missingPart } from '../../engine/os/own-program.ts';
 import { identify } from '../../engine/os/process-identity.ts';
 import { type Admitted, attendQueue } from '../../engine/queue/admission.ts';
-import { type Engine, type FarEnd, type FarJob, type FarStream, TargetError } from '../../engine/targets/engine.ts';
+import {
+  type Engine,
+  type FarEnd,
+  type FarJob,
+  type FarStream,
+  TargetError,
+} from '../../engine/targets/engine.ts';
 import { engineOf } from '../../engine/targets/engine-of.ts';
 import { EXIT } from '../../job/failure.ts';
 import { AnchoredHome } from '../../job/home/anchored-home.ts';

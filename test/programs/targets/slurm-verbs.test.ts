@@ -71,7 +71,18 @@ if (skip) {
     shown.add('a-job', job);
     assert.deepEqual([job.state, job.target.waitsFor, job.target.verdict], ['exited', null, null]);
     assert.match(job.target.nativeId, /^\d+$/);
-    const other = await rig.bgjob(['run', '--on', 'hpc:other', '-e', 'A=x y', '-w', '--', 'sh', '-c', 'echo "$A"']);
+    const other = await rig.bgjob([
+      'run',
+      '--on',
+      'hpc:other',
+      '-e',
+      'A=x y',
+      '-w',
+      '--',
+      'sh',
+      '-c',
+      'echo "$A"',
+    ]);
     assert.equal(other.code, 0, other.stderr);
     assert.match((await rig.bgjob(['ls'])).stdout, /exited 0 .* hpc:other /);
     for (const one of await rig.json(['targets'])) shown.add('targets', one);
@@ -91,7 +102,10 @@ if (skip) {
     assert.equal(ran.code, 1, ran.stderr);
     const wrong = await rig.bgjob(['run', '--on', 'slurm:nope', '-w', '--', 'true'], options);
     assert.equal(wrong.code, 125);
-    assert.match(wrong.stderr, /did not accept the job: .*[Ii]nvalid partition.*\n.*bgjob targets slurm:nope/);
+    assert.match(
+      wrong.stderr,
+      /did not accept the job: .*[Ii]nvalid partition.*\n.*bgjob targets slurm:nope/,
+    );
     const typed = await rig.bgjob(['run', '--on', 'slurm:a/b', '--', 'true'], options);
     assert.match(typed.stderr, /does not name a partition/);
     assert.match((await rig.bgjob(['run', '--on', 'slrm', '--', 'true'])).stderr, /bgjob run --on slurm --/);
@@ -129,36 +143,42 @@ if (skip) {
     );
   });
 
-  slurmTest('the lines of a batch are tasks of an array, each a job with its own log and code', async (rig) => {
-    const lines = Array.from({ length: 5 }, (_, n) => `echo line ${n}; exit ${n}`);
-    const ran = await rig.bgjob(['run', '--batch', '-', '--on', 'hpc', '-w'], { input: lines.join('\n') });
-    assert.equal(ran.code, 1, ran.stderr);
-    const jobs = (await rig.json(['ls', '-a'])).filter(({ origin }) => origin === null).reverse();
-    assert.deepEqual(
-      jobs.map(({ id, exitCode, queue }) => [rig.log(id), exitCode, queue]),
-      lines.map((_, n) => [`line ${n}\n`, n, null]),
-    );
-    const arrays = new Set(jobs.map(({ target }) => target.nativeId.replace(/_\d+$/, '')));
-    assert.equal(arrays.size, 1, [...arrays].join(' '));
-  });
+  slurmTest(
+    'the lines of a batch are tasks of an array, each a job with its own log and code',
+    async (rig) => {
+      const lines = Array.from({ length: 5 }, (_, n) => `echo line ${n}; exit ${n}`);
+      const ran = await rig.bgjob(['run', '--batch', '-', '--on', 'hpc', '-w'], { input: lines.join('\n') });
+      assert.equal(ran.code, 1, ran.stderr);
+      const jobs = (await rig.json(['ls', '-a'])).filter(({ origin }) => origin === null).reverse();
+      assert.deepEqual(
+        jobs.map(({ id, exitCode, queue }) => [rig.log(id), exitCode, queue]),
+        lines.map((_, n) => [`line ${n}\n`, n, null]),
+      );
+      const arrays = new Set(jobs.map(({ target }) => target.nativeId.replace(/_\d+$/, '')));
+      assert.equal(arrays.size, 1, [...arrays].join(' '));
+    },
+  );
 
-  slurmTest('scancel by another person: before the start cancelled, later with its code; neither is retried', async (rig) => {
-    const id = await rig.run(['--on', 'hpc', '--retry', '3', '--', ...gated(rig, 'a', 0)]);
-    await rig.untilState(id, 'running');
-    slurm.call(['scancel', await nativeId(rig, id)]);
-    const ended = await rig.bgjob(['wait', String(id)]);
-    assert.equal(ended.code, 143, ended.stderr);
-    assert.match((await rig.bgjob(['ls'])).stdout, /exited 143 \(cancelled in Slurm\)/);
-    const job = await rig.show(id);
-    new Shown().add('a-job', job);
-    assert.deepEqual([job.attempts, job.target.verdict], [1, 'cancelled']);
-    slurm.call(['scontrol', 'update', 'PartitionName=other', 'State=DOWN']);
-    const waiting = await rig.run(['--on', 'hpc:other', '--', 'true']);
-    slurm.call(['scancel', await nativeId(rig, waiting)]);
-    assert.equal((await rig.bgjob(['wait', String(waiting)])).code, 1);
-    assert.equal((await rig.show(waiting)).state, 'cancelled');
-    slurm.call(['scontrol', 'update', 'PartitionName=other', 'State=UP']);
-  });
+  slurmTest(
+    'scancel by another person: before the start cancelled, later with its code; neither is retried',
+    async (rig) => {
+      const id = await rig.run(['--on', 'hpc', '--retry', '3', '--', ...gated(rig, 'a', 0)]);
+      await rig.untilState(id, 'running');
+      slurm.call(['scancel', await nativeId(rig, id)]);
+      const ended = await rig.bgjob(['wait', String(id)]);
+      assert.equal(ended.code, 143, ended.stderr);
+      assert.match((await rig.bgjob(['ls'])).stdout, /exited 143 \(cancelled in Slurm\)/);
+      const job = await rig.show(id);
+      new Shown().add('a-job', job);
+      assert.deepEqual([job.attempts, job.target.verdict], [1, 'cancelled']);
+      slurm.call(['scontrol', 'update', 'PartitionName=other', 'State=DOWN']);
+      const waiting = await rig.run(['--on', 'hpc:other', '--', 'true']);
+      slurm.call(['scancel', await nativeId(rig, waiting)]);
+      assert.equal((await rig.bgjob(['wait', String(waiting)])).code, 1);
+      assert.equal((await rig.show(waiting)).state, 'cancelled');
+      slurm.call(['scontrol', 'update', 'PartitionName=other', 'State=UP']);
+    },
+  );
 
   slurmTest(
     'a job that Slurm puts back is queued once more, and counted as another attempt',
@@ -174,29 +194,32 @@ if (skip) {
     { options: ['--requeue'] },
   );
 
-  slurmTest('slurmctld is down: nothing is sent, nothing is lost, output and ends still come', async (rig) => {
-    const id = await rig.run(['--on', 'hpc', '--', ...gated(rig, 'b', 4)]);
-    await rig.untilState(id, 'running');
-    // its state is on disk: a crash is a matter of the engine's tests
-    await slurm.kill('slurmctld', 'SIGTERM');
-    const fresh = await rig.bgjob(['run', '--on', 'hpc', '-w', '--', 'true']);
-    assert.equal(fresh.code, 125);
-    assert.match(fresh.stderr, /slurmctld does not answer.*\n.*scontrol ping/);
-    assert.equal((await rig.bgjob(['targets', 'hpc'])).code, 125);
-    const later = await rig.run(['--on', 'hpc', '-Q', 'far', '--', 'sh', '-c', 'exit 6']);
-    await rig.untilShown(
-      later,
-      (job) => job.target.silentWhy,
-      (why) => /^slurm-down/.test(why),
-      'why it waits',
-    );
-    assert.equal((await rig.show(later)).state, 'queued');
-    open(rig, 'b');
-    assert.equal((await rig.bgjob(['wait', String(id)])).code, 4);
-    assert.equal(rig.log(id), 'one\ntwo\n');
-    await slurm.restartCtld();
-    await slurm.untilNode('idle');
-    await rig.bgjob(['targets', 'hpc']);
-    assert.equal((await rig.bgjob(['wait', String(later)])).code, 6);
-  });
+  slurmTest(
+    'slurmctld is down: nothing is sent, nothing is lost, output and ends still come',
+    async (rig) => {
+      const id = await rig.run(['--on', 'hpc', '--', ...gated(rig, 'b', 4)]);
+      await rig.untilState(id, 'running');
+      // its state is on disk: a crash is a matter of the engine's tests
+      await slurm.kill('slurmctld', 'SIGTERM');
+      const fresh = await rig.bgjob(['run', '--on', 'hpc', '-w', '--', 'true']);
+      assert.equal(fresh.code, 125);
+      assert.match(fresh.stderr, /slurmctld does not answer.*\n.*scontrol ping/);
+      assert.equal((await rig.bgjob(['targets', 'hpc'])).code, 125);
+      const later = await rig.run(['--on', 'hpc', '-Q', 'far', '--', 'sh', '-c', 'exit 6']);
+      await rig.untilShown(
+        later,
+        (job) => job.target.silentWhy,
+        (why) => /^slurm-down/.test(why),
+        'why it waits',
+      );
+      assert.equal((await rig.show(later)).state, 'queued');
+      open(rig, 'b');
+      assert.equal((await rig.bgjob(['wait', String(id)])).code, 4);
+      assert.equal(rig.log(id), 'one\ntwo\n');
+      await slurm.restartCtld();
+      await slurm.untilNode('idle');
+      await rig.bgjob(['targets', 'hpc']);
+      assert.equal((await rig.bgjob(['wait', String(later)])).code, 6);
+    },
+  );
 }

@@ -269,11 +269,22 @@ folderTest('a target of Slurm: what may be said, and what only there', (dir) => 
   for (const via of ['login', 'ssh:', 'ssh:-x', 'ssh:a b', 7, null])
     assert.match(says({ ...slurm, via }), /"via".*the login node behind "ssh:"|"targets\.hpc\.via" is/);
   assert.equal(says({ ...slurm, via: 'ssh://me@login:2222' }), 'nothing');
-  for (const word of ['--chdir=/x', '-D/x', '--chd=/x', '--array=1', '-a1', '--wait', '-o', '--output=x', '--export'])
+  for (const word of [
+    '--chdir=/x',
+    '-D/x',
+    '--chd=/x',
+    '--array=1',
+    '-a1',
+    '--wait',
+    '-o',
+    '--output=x',
+    '--export',
+  ])
     assert.match(says({ ...slurm, options: ['--mem=1G', word] }), /options of sbatch/, word);
   for (const word of ['--wait-all-nodes=1', '--comm', '--exclusive', '-n4', '--time=5'])
     assert.equal(says({ ...slurm, options: [word] }) === 'nothing', word !== '--comm', word);
-  for (const wrong of ['', 'a b', '-x', 'a/b']) assert.match(says({ ...slurm, partition: wrong }), /partition/);
+  for (const wrong of ['', 'a b', '-x', 'a/b'])
+    assert.match(says({ ...slurm, partition: wrong }), /partition/);
   for (const wrong of ['', '  ']) assert.match(says({ ...slurm, setup: wrong }), /a line of sh/);
 });
 
