@@ -82,7 +82,7 @@ export type ScheduleTrouble =
 export type ConfigValue =
   | ('duration' | 'size' | 'log size' | 'text' | 'notify' | 'queue' | 'count' | 'object')
   | ('target name' | 'engine' | 'host' | 'list of words' | 'absolute path' | 'slots')
-  | ('way to the login node' | 'partition' | 'options of sbatch' | 'line of sh');
+  | ('login node' | 'partition' | 'options of sbatch' | 'line of sh');
 
 export type ConfigTrouble =
   | { kind: 'unreadable'; why: string }

@@ -301,6 +301,76 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/targets/targets.test.ts', name: /a batch in a queue with slots, retries/ },
   },
   {
+    what: 'a job that waits in Slurm is not cancelled by kill',
+    changes: [
+      {
+        file: 'services/target/remote-job.ts',
+        from: "if (this.status.phase === 'starting' && this.mayRunThere) this.stopBefore = stop;",
+        to: "if (this.status.phase === 'starting' && this.mayRunThere) continue;",
+      },
+    ],
+    by: {
+      test: 'programs/targets/slurm-verbs.test.ts',
+      name: /what waits there tells why/,
+      needs: 'slurmctld',
+    },
+  },
+  {
+    what: 'the lines of a batch go to Slurm one by one',
+    changes: [
+      {
+        file: 'services/target/serve-target.ts',
+        from: 'this.target.slurm ? JSON.stringify([timeoutMs, graceMs, maxLogBytes, split]) : String(id)',
+        to: 'String(id)',
+      },
+    ],
+    by: { test: 'programs/targets/slurm-verbs.test.ts', name: /tasks of an array/, needs: 'slurmctld' },
+  },
+  {
+    what: 'a job that another person cancelled in Slurm is retried',
+    changes: [
+      {
+        file: 'services/target/remote-job.ts',
+        from: "if (this.there?.verdict?.word === 'cancelled') return false;",
+        to: '',
+      },
+    ],
+    by: { test: 'programs/targets/slurm-verbs.test.ts', name: /scancel by another/, needs: 'slurmctld' },
+  },
+  {
+    what: 'a start by Slurm once more is no attempt',
+    changes: [
+      {
+        file: 'job/state.ts',
+        from: 'attempt + (there ? there.restarts + there.earlier : 0);',
+        to: 'attempt + (there?.earlier ?? 0);',
+      },
+    ],
+    by: { test: 'programs/targets/slurm-verbs.test.ts', name: /puts back is queued/, needs: 'slurmctld' },
+  },
+  {
+    what: 'a job that Slurm ended for its memory has the code of its shim',
+    changes: [
+      {
+        file: 'services/target/far-outcome.ts',
+        from: "verdict?.word === 'out-of-memory' ? OUT_OF_MEMORY : end.status",
+        to: 'end.status',
+      },
+    ],
+    by: { test: 'unit/services/target/far-outcome.test.ts', name: /what Slurm did/ },
+  },
+  {
+    what: 'a job that left the queue of Slurm without a start counts as lost',
+    changes: [
+      {
+        file: 'services/target/far-outcome.ts',
+        from: "end.status === null && end.tookMs === 0 && known.status.phase === 'starting'",
+        to: 'false',
+      },
+    ],
+    by: { test: 'unit/services/target/far-outcome.test.ts', name: /left the queue/ },
+  },
+  {
     what: 'a far job without a process counts as lost at the first look',
     changes: [
       {

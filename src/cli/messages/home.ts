@@ -228,7 +228,7 @@ const CONFIG_VALUES: Record<ConfigValue, string> = {
   'list of words': 'a list of words for ssh, such as ["-F", "lab.cfg"]',
   'absolute path': 'a path that begins with /',
   slots: 'a whole number from 1 to 99999',
-  'way to the login node': 'the login node behind "ssh:", such as "ssh:me@login"',
+  'login node': 'the login node behind "ssh:", such as "ssh:me@login"',
   partition: 'the name of a partition, or several with commas',
   'options of sbatch':
     'a list of options of sbatch, such as ["--mem=4G", "--gres=gpu:1"]; bgjob itself gives those for the ' +

@@ -90,7 +90,8 @@ const TROUBLE: Record<Trouble, (target: ShownTarget, said: string) => MessageAnd
   ],
   'slurm-down': (target) => [
     'slurmctld does not answer',
-    `jobs that Slurm has go on. If it stays so ask an administrator; this must say UP: ${lineThere(target, 'scontrol ping')}`,
+    'jobs that Slurm has go on. If it stays so ask an administrator; ' +
+      `this must say UP: ${lineThere(target, 'scontrol ping')}`,
   ],
   unclear: (target) => ['ssh ended without a login', `try the same by hand: ${sshLine(target)}`],
 };
@@ -230,8 +231,8 @@ export const failedThereCell = (why: string): string | undefined =>
 
 /** After `kill`: a machine without /proc. */
 export const unseenThereText = (target: ShownTarget) =>
-  `(${safe(placeOf(target))} does not show the environment of processes: a process of the job that left its session ` +
-  `and lost its parent is not found there. Look: ${lineThere(target, 'ps -ax')})`;
+  `(${safe(placeOf(target))} does not show the environment of processes: a process of the job that left its ` +
+  `session and lost its parent is not found there. Look: ${lineThere(target, 'ps -ax')})`;
 
 export const targetFailures: FailureTexts<
   'target-refused' | 'target-silent' | 'not-started-there' | 'not-stopped-there' | 'left-there'

@@ -85,7 +85,7 @@ const words: Key = {
   expected: 'list of words',
 };
 
-/** Options of sbatch that bgjob gives itself, or that break what it promises: `--chdir` may run the job in /tmp. */
+/** Options of sbatch that bgjob gives itself, or that break a promise: `--chdir` may run the job in /tmp. */
 const OWN_SBATCH = [
   ...['chdir', 'workdir', 'array', 'wait', 'output', 'error', 'input', 'job-name', 'clusters', 'comment'],
   ...[
@@ -121,7 +121,7 @@ const TARGETS: Named = {
         const host = /^ssh:/.test(asText(value)) ? asText(value).replace(/^ssh:(?!\/\/)/, '') : '';
         return isHost(host) ? host : undefined;
       },
-      expected: 'way to the login node',
+      expected: 'login node',
     },
     ssh: words,
     partition: text(isPartition, 'partition'),

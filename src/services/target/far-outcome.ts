@@ -1,6 +1,6 @@
 /**
- * How a job ended, from the end record of the far side: as events of the lifecycle, so that a job on a target ends
- * as a local one does. What Slurm did to it decides where the record has no code of its own.
+ * How a job ended, from the end record of the far side: as events of the lifecycle, so that a job on a target
+ * ends as a local one does. What Slurm did to it decides where the record has no code of its own.
  */
 import type { FarEnd, Verdict } from '../../engine/targets/engine.ts';
 import { EXIT } from '../../job/failure.ts';

@@ -278,7 +278,7 @@ class TargetService {
     this.wake();
   }
 
-  /** Sends the jobs that are to be sent. Jobs of equal limits travel together: an array of Slurm is made of them. */
+  /** Sends the jobs that are to be sent. Those of equal limits go together: Slurm gets an array of them. */
   private sendAll(): void {
     const unsent = [...this.jobs.values()].filter(
       (job) => job.status.phase === 'starting' && !job.isTaken && !this.sending.has(job.spec.id),

@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { Shown } from '../../rig/json-page.ts';
 import { type Rig, withRig } from '../../rig/rig.ts';
 import { missingSlurm, SlurmRig } from '../../rig/slurm.ts';
-import { skippedName } from '../../rig/sshd.ts';
+import { missingSshd, SshRig, skippedName } from '../../rig/sshd.ts';
 import { TEST_MS, until } from '../../rig/until.ts';
 
 const skip = missingSlurm();
@@ -220,6 +220,40 @@ if (skip) {
       await slurm.untilNode('idle');
       await rig.bgjob(['targets', 'hpc']);
       assert.equal((await rig.bgjob(['wait', String(later)])).code, 6);
+    },
+  );
+
+  const noSshd = missingSshd();
+  slurmTest(
+    noSshd ? skippedName('through the login node', noSshd) : 'through ssh, where no command of Slurm is here',
+    async (rig, dir) => {
+      if (noSshd) return;
+      const ssh = new SshRig();
+      try {
+        const me = ssh.user('/bin/sh');
+        const options = ['-F', ssh.config, '-p', String(await ssh.sshd()), '-o', 'HostKeyAlias=box'];
+        const login = {
+          ...{ engine: 'slurm', via: `ssh:${me}@127.0.0.1`, ssh: options, setup: slurm.setup, cwd: '/' },
+        };
+        fs.writeFileSync(join(rig.home, 'config.json'), JSON.stringify({ targets: { login } }));
+        const checked = await rig.bgjob(['targets', 'login']);
+        assert.match(checked.stdout, new RegExp(`^as +${me}@`, 'm'), checked.stderr);
+        assert.match(checked.stdout, /^slurm +\d+.*cluster rig$/m);
+        const ran = await rig.bgjob(['run', '--on', 'login', '-w', '--', 'sh', '-c', 'id -un; exit 5']);
+        assert.equal(ran.code, 5, ran.stderr);
+        assert.equal(rig.log(1), `${me}\n`);
+        const job = await rig.show(1);
+        assert.equal(job.target.host, `${me}@127.0.0.1`);
+        assert.match((await rig.bgjob(['show', '1'])).stdout, /^on +login: through /m);
+        const id = await rig.run(['--on', 'login', '--', 'sh', '-c', 'echo up; sleep 1000']);
+        assert.equal((await rig.bgjob(['wait', String(id), '--until', 'up'])).code, 0);
+        await rig.bgjob(['kill', String(id)]);
+        assert.equal((await rig.show(id)).state, 'killed');
+        assert.deepEqual(jobFiles(dir), []);
+        await endServices(rig);
+      } finally {
+        await ssh.clear();
+      }
     },
   );
 }
