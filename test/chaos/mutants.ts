@@ -217,7 +217,7 @@ export const MUTANTS: Mutant[] = [
     what: 'a target that does not answer fails the jobs that may run there',
     changes: [
       {
-        file: 'services/target/serve-target.ts',
+        file: 'services/target/sending.ts',
         from: 'if (job.failsAtOnce) job.failed',
         to: 'if (!job.isOver) job.failed',
       },
@@ -319,7 +319,7 @@ export const MUTANTS: Mutant[] = [
     what: 'the lines of a batch go to Slurm one by one',
     changes: [
       {
-        file: 'services/target/serve-target.ts',
+        file: 'services/target/sending.ts',
         from: 'this.target.slurm ? JSON.stringify([timeoutMs, graceMs, maxLogBytes, split]) : String(id)',
         to: 'String(id)',
       },

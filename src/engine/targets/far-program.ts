@@ -4,6 +4,7 @@
  */
 import { quote } from '../../base/text/shell-quote.ts';
 import { FAR_MARKER } from '../../job/identity.ts';
+import type { SlurmSettings } from '../../job/target.ts';
 import type { FarJob } from './engine.ts';
 import controlText from './far/control.sh';
 import processesText from './far/processes.sh';
@@ -14,14 +15,6 @@ import pythonText from './far/stream.py';
 
 /** In which grade the log is streamed, best first. `sh` is always there. */
 export const STREAM_PROGRAMS = ['perl', 'python3'] as const;
-
-export interface SlurmSettings {
-  partition: string | null;
-  /** Options of sbatch; they win over ours, but for the ones by which bgjob knows the job. */
-  options: readonly string[];
-  /** Lines of sh that make the commands of Slurm known there: `module load slurm`. */
-  setup: string | null;
-}
 
 /** The functions that slurm.sh needs, and the text itself. */
 function slurmFunctions({ partition, options, setup }: SlurmSettings): string {

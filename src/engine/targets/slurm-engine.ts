@@ -6,6 +6,7 @@
  * comment that we gave, the shim claims its start in the folder, and its end record decides. What only Slurm knows
  * of an end becomes a record in the folder, too: then the log stream tells it, after the output.
  */
+import type { SlurmSettings } from '../../job/target.ts';
 import {
   type FarEnd,
   type FarJob,
@@ -16,7 +17,7 @@ import {
   TargetError,
   type Transport,
 } from './engine.ts';
-import type { FarPlace, SlurmSettings } from './far-program.ts';
+import type { FarPlace } from './far-program.ts';
 import { farEndRecord, parseFarEnd } from './far-records.ts';
 import { checkSignal, checkUid, hundredths, ShimEngine, type ShimEngineOptions } from './shim-engine.ts';
 import {

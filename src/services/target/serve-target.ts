@@ -14,13 +14,7 @@ import { targetServiceOf } from '../../engine/launch/target-service.ts';
 import { isProgramReplaced, missingPart } from '../../engine/os/own-program.ts';
 import { identify } from '../../engine/os/process-identity.ts';
 import { type Admitted, attendQueue } from '../../engine/queue/admission.ts';
-import {
-  type Engine,
-  type FarEnd,
-  type FarJob,
-  type FarStream,
-  TargetError,
-} from '../../engine/targets/engine.ts';
+import { type Engine, type FarEnd, type FarStream, TargetError } from '../../engine/targets/engine.ts';
 import { engineOf } from '../../engine/targets/engine-of.ts';
 import { EXIT } from '../../job/failure.ts';
 import { AnchoredHome } from '../../job/home/anchored-home.ts';
@@ -40,23 +34,17 @@ import {
 import { isWanted, RESTART, startSuccessor, WakeFifo, waitForClaim } from '../service.ts';
 import { logLine } from '../service-log.ts';
 import { Connection } from './connection.ts';
-import { farJobOf } from './far-job.ts';
-import { cannotRead, lostThere, notReached, notStarted } from './reasons.ts';
+import { LookTimes } from './look-times.ts';
+import { lostThere } from './reasons.ts';
 import { isOnTarget, RemoteJob } from './remote-job.ts';
 import { removeDone } from './remove-done.ts';
+import { Sending } from './sending.ts';
 import { WaitingJobs } from './waiting-jobs.ts';
 
 /** How long a connection stays open for the next job, milliseconds: a login takes ten times as long as a job. */
 const LINGER_MS = 30_000;
-/** How often the far side is asked for jobs whose shim may be gone, milliseconds. */
-const LOOK_MS = 30_000;
-/** The first look for jobs of an engine with a queue of its own; each next one comes after twice the time. */
-const FIRST_LOOK_MS = 200;
-const LAST_LOOK_MS = 60_000;
-/** The same while the engine there does not answer. */
-const HELD_LOOK_MS = 10_000;
-/** How long the shim there may take to start a job, milliseconds. */
-const STARTING_MS = 200;
+/** A step at least so often, milliseconds. */
+const STEP_MS = 30_000;
 /** A copy that could not be written is tried again after this time, milliseconds. */
 const WRITE_AGAIN_MS = 2000;
 
@@ -68,13 +56,9 @@ class TargetService {
   private readonly engine: Engine;
   private readonly connection: Connection;
   private readonly fifo: WakeFifo;
-  private readonly sending = new Map<JobId, Promise<void>>();
+  private readonly looks: LookTimes;
+  private readonly sending: Sending;
   private readonly stopping = new Map<JobId, Promise<void>>();
-  /** When the next look is due, and how long after it the one behind it. */
-  private lookAt = Number.NEGATIVE_INFINITY;
-  private lookMs = LOOK_MS;
-  private isLooking = false;
-  private isAsking = false;
   private idleSince = systemClock.monotonic();
   private hasCleaned = false;
   private isWoken = false;
@@ -85,6 +69,7 @@ class TargetService {
     private readonly target: Target,
   ) {
     this.engine = engineOf(home, target);
+    this.looks = new LookTimes(target.slurm !== undefined);
     this.fifo = new WakeFifo(home, targetServiceOf(home, target).fifo, () => {
       // perhaps by gc
       this.hasCleaned = false;
@@ -115,6 +100,14 @@ class TargetService {
         },
       },
       () => this.wake(),
+    );
+    this.sending = new Sending(
+      ...([home, target, this.engine, this.connection, this.looks, this.jobs] as const),
+      {
+        guard: (act) => this.guard(act),
+        watch: (jobs) => this.watch(jobs),
+        wake: () => this.wake(),
+      },
     );
   }
 
@@ -162,9 +155,8 @@ class TargetService {
     for (const job of [...this.jobs.values()]) if (job.isSettled) await this.forget(job);
     if (this.jobs.size > 0 || this.waiting.count > 0) {
       this.idleSince = systemClock.monotonic();
-      const looks = this.connection.following !== undefined && !this.isLooking;
-      const ms = looks ? this.lookAt - systemClock.monotonic() : LOOK_MS;
-      return Math.max(0, Math.min(next, LOOK_MS, ms));
+      const lookMs = this.connection.following ? this.looks.untilNext : STEP_MS;
+      return Math.max(0, Math.min(next, STEP_MS, lookMs));
     }
     await this.clean();
     next = LINGER_MS - (systemClock.monotonic() - this.idleSince);
@@ -223,16 +215,9 @@ class TargetService {
     const isUnsent = [...this.jobs.values()].some((job) => job.failsAtOnce);
     if (!isUnsent && !this.connection.isDue) return;
     void this.connection.open().then((isThere) => {
-      if (!isThere) this.failUnsent();
+      if (!isThere) this.sending.failUnsent();
       this.wake();
     });
-  }
-
-  /** The target is not reached: a job that was just started fails, any other stays as it is. */
-  private failUnsent(): void {
-    const { error } = this.connection;
-    if (error)
-      for (const job of this.jobs.values()) if (job.failsAtOnce) job.failed(notReached(this.target, error));
   }
 
   /** Sends what is to be sent. None of it waits for another. */
@@ -240,77 +225,23 @@ class TargetService {
     const { following } = this.connection;
     if (this.watchedBy !== following) {
       this.watchedBy = following;
-      this.lookNow();
+      this.looks.now();
       this.watch([...this.jobs.values()].filter(({ mayRunThere }) => mayRunThere));
     }
-    this.sendAll();
+    const isStopping = [...this.jobs.values()].some((job) => job.wanted);
+    this.sending.sendAll(this.waiting.isHeld || isStopping);
     if (!this.connection.isHeld)
       for (const job of this.jobs.values())
-        if (job.wanted) this.once(this.stopping, [job], () => this.stop(job));
-    if (systemClock.monotonic() >= this.lookAt && !this.isLooking) {
-      void this.lookAndWait();
+        if (job.wanted && !this.stopping.has(job.spec.id)) this.stopping.set(job.spec.id, this.stop(job));
+    if (this.looks.untilNext <= 0) {
+      void this.looks
+        .look(
+          () => this.guard(() => this.look()),
+          () => this.connection.isHeld,
+        )
+        .then(() => this.wake());
       void this.clean();
     }
-  }
-
-  /** After an act of ours, or where something is known to have changed. */
-  private lookNow(): void {
-    this.lookMs = this.target.slurm ? FIRST_LOOK_MS : LOOK_MS;
-    this.lookAt = Number.NEGATIVE_INFINITY;
-  }
-
-  /** The first of the looks that follow a submit. */
-  private lookSoon(): void {
-    this.lookMs = FIRST_LOOK_MS;
-    this.lookAt = Math.min(this.lookAt, systemClock.monotonic() + FIRST_LOOK_MS);
-  }
-
-  private async lookAndWait(): Promise<void> {
-    this.isLooking = true;
-    // an act during the look makes another one due
-    this.lookAt = Number.POSITIVE_INFINITY;
-    await this.guard(() => this.look());
-    this.isLooking = false;
-    const last = this.connection.isHeld ? HELD_LOOK_MS : LAST_LOOK_MS;
-    this.lookMs = Math.min(last, this.lookMs);
-    this.lookAt = Math.min(this.lookAt, systemClock.monotonic() + this.lookMs);
-    if (this.target.slurm) this.lookMs *= 2;
-    this.wake();
-  }
-
-  /** Sends the jobs that are to be sent. Those of equal limits go together: Slurm gets an array of them. */
-  private sendAll(): void {
-    const unsent = [...this.jobs.values()].filter(
-      (job) => job.status.phase === 'starting' && !job.isTaken && !this.sending.has(job.spec.id),
-    );
-    if (this.connection.isHeld) {
-      const isStopping = [...this.jobs.values()].some((job) => job.wanted);
-      if (unsent.length > 0 || this.waiting.isHeld || isStopping) void this.askAgain();
-      return;
-    }
-    const groups = new Map<string, RemoteJob[]>();
-    for (const job of unsent) {
-      const { id, timeoutMs, graceMs, maxLogBytes, split } = job.spec;
-      const key = this.target.slurm ? JSON.stringify([timeoutMs, graceMs, maxLogBytes, split]) : String(id);
-      groups.set(key, [...(groups.get(key) ?? []), job]);
-    }
-    for (const jobs of groups.values()) this.once(this.sending, jobs, () => this.send(jobs));
-  }
-
-  /** Whether the engine there answers again: at once for a job that was just started, else later and later. */
-  private async askAgain(): Promise<void> {
-    const isUrgent = [...this.jobs.values()].some((job) => job.failsAtOnce);
-    if (this.isAsking || !(isUrgent || this.connection.isDue)) return;
-    this.isAsking = true;
-    const { error } = this.connection;
-    await this.guard(async () => {
-      const facts = await this.engine.slurmFacts();
-      if (facts?.answers !== false) this.connection.answered();
-      else if (error) this.connection.hold(error);
-    });
-    if (this.connection.isHeld) this.failUnsent();
-    this.isAsking = false;
-    this.wake();
   }
 
   private watchedBy: unknown;
@@ -318,16 +249,6 @@ class TargetService {
   private watch(jobs: RemoteJob[]): void {
     if (jobs.length > 0)
       this.connection.following?.watch(jobs.map(({ uid, log }) => ({ uid, ...log.missing })));
-  }
-
-  private once(running: Map<JobId, Promise<void>>, jobs: RemoteJob[], act: () => Promise<void>): void {
-    const ids = jobs.map(({ spec }) => spec.id).filter((id) => !running.has(id));
-    if (ids.length < jobs.length) return;
-    const over = this.guard(act).finally(() => {
-      for (const id of ids) running.delete(id);
-      this.wake();
-    });
-    for (const id of ids) running.set(id, over);
   }
 
   private end(job: RemoteJob, end: FarEnd): void {
@@ -347,50 +268,20 @@ class TargetService {
     }
   }
 
-  private async send(jobs: RemoteJob[]): Promise<void> {
-    const ready: { job: RemoteJob; far: FarJob; wasThere: boolean }[] = [];
-    for (const job of jobs) {
-      try {
-        ready.push({ job, far: farJobOf(this.home, job.spec, job.attempt), wasThere: job.mayRunThere });
-        job.mayRunThere = true;
-      } catch (thrown) {
-        ignoreSystemError(thrown);
-        job.failed(cannotRead(errnoOf(thrown)));
-      }
-    }
-    const answers = ready.length > 0 ? await this.engine.submitAll(ready.map(({ far }) => far)) : [];
-    let error: TargetError | undefined;
-    for (const [n, { job, wasThere }] of ready.entries()) {
-      const sent = answers[n]!;
-      if (sent.kind === 'maybe') error = sent.error;
-      else if (sent.kind === 'refused') job.failed(notStarted(this.target, sent));
-      else if (sent.kind === 'unsent') {
-        job.mayRunThere = wasThere;
-        this.connection.hold(sent.error);
-      } else if (this.target.slurm) job.taken(sent.nativeId);
-      else if (sent.kind === 'accepted') job.started(0);
-    }
-    const isKnown = answers.some(({ kind }) => kind === 'known');
-    // its shim may be about to start it
-    if (isKnown && !this.target.slurm) await systemClock.sleep(STARTING_MS);
-    if (this.target.slurm) this.lookSoon();
-    else if (isKnown) this.lookNow();
-    this.watch(ready.filter(({ job }) => job.mayRunThere && !job.isOver).map(({ job }) => job));
-    for (const { job } of ready) job.readRequests();
-    if (this.connection.isHeld) this.failUnsent();
-    if (error) throw error;
-  }
-
   private async stop(job: RemoteJob): Promise<void> {
-    const stop = job.wanted;
-    if (!stop) return;
-    const { signal, graceMs, at } = stop;
-    // of a grace that was shortened only the rest is left: the first signal was sent before
-    const restMs = job.asked ? Math.max(0, graceMs - Math.max(0, systemClock.now() - at)) : graceMs;
-    const { signalled, unseen } = await this.engine.stop(job.uid, signal.slice(3), restMs);
-    job.asked = { signal, graceMs };
-    job.signalled(signalled, unseen);
-    if (this.target.slurm) this.lookNow();
+    await this.guard(async () => {
+      const stop = job.wanted;
+      if (!stop) return;
+      const { signal, graceMs, at } = stop;
+      // of a grace that was shortened only the rest is left: the first signal was sent before
+      const restMs = job.asked ? Math.max(0, graceMs - Math.max(0, systemClock.now() - at)) : graceMs;
+      const { signalled, unseen } = await this.engine.stop(job.uid, signal.slice(3), restMs);
+      job.asked = { signal, graceMs };
+      job.signalled(signalled, unseen);
+      if (this.target.slurm) this.looks.now();
+    });
+    this.stopping.delete(job.spec.id);
+    this.wake();
   }
 
   /** One call for all: which of them run there, or never will. Ends come with their output. */
@@ -421,7 +312,7 @@ class TargetService {
     const job = this.byUid.get(uid);
     if (!job || job.isOver || job.isBehind) return;
     // it has begun to run
-    if (job.isTaken && job.status.phase === 'starting') this.lookSoon();
+    if (job.isTaken && job.status.phase === 'starting') this.looks.soon();
     try {
       job.log.write(stream, offset, bytes);
     } catch (thrown) {

@@ -12,7 +12,8 @@ import { until } from '../../rig/until.ts';
 async function untilHeld(rig: Rig, id: number): Promise<void> {
   const text = await until(
     async () => (await rig.bgjob(['status', String(id)])).stdout,
-    (said) => /does not answer|start-failed/.test(said),
+    // at first it may be the connection that broke
+    (said) => /does not answer: .*not accept ssh|start-failed/.test(said),
     'the target was tried',
   );
   assert.match(text, /^\d+ queued \(box does not answer: .*not accept ssh/);

@@ -217,7 +217,7 @@ if (skip) {
       assert.equal((await rig.bgjob(['wait', String(id)])).code, 4);
       assert.equal(rig.log(id), 'one\ntwo\n');
       await slurm.restartCtld();
-      await slurm.untilNode('idle');
+      await slurm.untilNode();
       await rig.bgjob(['targets', 'hpc']);
       assert.equal((await rig.bgjob(['wait', String(later)])).code, 6);
     },
