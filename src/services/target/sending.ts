@@ -11,7 +11,7 @@ import type { JobId } from '../../job/spec.ts';
 import type { Target } from '../../job/target.ts';
 import type { Connection } from './connection.ts';
 import { farJobOf } from './far-job.ts';
-import type { LookTimes } from './look-times.ts';
+import type { PollTimes } from './poll-times.ts';
 import { cannotRead, notReached, notStarted } from './reasons.ts';
 import type { RemoteJob } from './remote-job.ts';
 
@@ -27,7 +27,7 @@ export class Sending {
     private readonly target: Target,
     private readonly engine: Engine,
     private readonly connection: Connection,
-    private readonly looks: LookTimes,
+    private readonly looks: PollTimes,
     private readonly jobs: ReadonlyMap<JobId, RemoteJob>,
     private readonly service: {
       /** A target that does not answer changes no state. */

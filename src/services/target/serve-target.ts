@@ -34,7 +34,7 @@ import {
 import { isWanted, RESTART, startSuccessor, WakeFifo, waitForClaim } from '../service.ts';
 import { logLine } from '../service-log.ts';
 import { Connection } from './connection.ts';
-import { LookTimes } from './look-times.ts';
+import { PollTimes } from './poll-times.ts';
 import { lostThere } from './reasons.ts';
 import { isOnTarget, RemoteJob } from './remote-job.ts';
 import { removeDone } from './remove-done.ts';
@@ -56,7 +56,7 @@ class TargetService {
   private readonly engine: Engine;
   private readonly connection: Connection;
   private readonly fifo: WakeFifo;
-  private readonly looks: LookTimes;
+  private readonly looks: PollTimes;
   private readonly sending: Sending;
   private readonly stopping = new Map<JobId, Promise<void>>();
   private idleSince = systemClock.monotonic();
@@ -69,7 +69,7 @@ class TargetService {
     private readonly target: Target,
   ) {
     this.engine = engineOf(home, target);
-    this.looks = new LookTimes(target.slurm !== undefined);
+    this.looks = new PollTimes(target.slurm !== undefined);
     this.fifo = new WakeFifo(home, targetServiceOf(home, target).fifo, () => {
       // perhaps by gc
       this.hasCleaned = false;

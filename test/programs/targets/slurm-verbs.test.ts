@@ -13,7 +13,7 @@ const skip = missingSlurm();
 if (skip) {
   test(skippedName('the verbs over a real Slurm', skip), { skip }, () => {});
 } else {
-  const slurm = new SlurmRig(['PartitionName=other State=UP'], 2);
+  const slurm = new SlurmRig(['PartitionName=other State=UP', 'JobAcctGatherParams=OverMemoryKill'], 2);
   const isUp = slurm.start();
   after(() => slurm.clear());
 
@@ -180,16 +180,42 @@ if (skip) {
     },
   );
 
+  slurmTest('over its memory, and over its time in Slurm: 137 and 124, with the reason', async (rig) => {
+    const late = await rig.run(['--on', 'hpc', '--', 'sleep', '1000']);
+    await rig.untilState(late, 'running');
+    // Slurm looks each half minute for jobs that are over their time
+    slurm.call(['scontrol', 'update', `JobId=${await nativeId(rig, late)}`, 'EndTime=now+1']);
+    const line = 'x=$(head -c 200000000 /dev/zero | tr "\\0" x); sleep 1000';
+    const hungry = await rig.bgjob(['run', '--on', 'hpc', '-w', '--', 'sh', '-c', line]);
+    assert.equal(hungry.code, 137, hungry.stderr);
+    assert.match(hungry.stderr, /exited 137 \(out of memory\)/);
+    assert.match((await rig.json(['ls', '-n', '1']))[0].reason, /^out of memory \(.*exceeded memory limit/);
+    assert.equal((await rig.bgjob(['wait', String(late)])).code, 124);
+    const { state, reason, target } = await rig.show(late);
+    assert.deepEqual([state, reason, target.verdict], ['timed-out', 'the time limit of Slurm', 'time-limit']);
+  });
+
   slurmTest(
     'a job that Slurm puts back is queued once more, and counted as another attempt',
     async (rig) => {
-      const id = await rig.run(['--on', 'hpc', '--', 'sh', '-c', 'echo run; sleep 1000']);
+      const id = await rig.run([
+        '--on',
+        'hpc',
+        '--',
+        'sh',
+        '-c',
+        'echo run; [ $SLURM_RESTART_COUNT ] || sleep 1000; exit 6',
+      ]);
       await rig.untilState(id, 'running');
-      slurm.call(['scontrol', 'requeue', await nativeId(rig, id)]);
+      const native = await nativeId(rig, id);
+      slurm.call(['scontrol', 'requeue', native]);
       const back = await rig.untilState(id, 'queued');
       assert.equal(back.attempts, 2);
       assert.match((await rig.bgjob(['show', String(id)])).stdout, /^restarts +Slurm put it back/m);
-      assert.match((await rig.bgjob(['kill', String(id)])).stdout, /cancelled|killed/);
+      // Slurm itself waits for two minutes
+      slurm.call(['scontrol', 'update', `JobId=${native}`, 'StartTime=now']);
+      assert.equal((await rig.bgjob(['wait', String(id)])).code, 6);
+      assert.deepEqual([(await rig.show(id)).attempts, rig.log(id)], [2, 'run\nrun\n']);
     },
     { options: ['--requeue'] },
   );

@@ -11,7 +11,7 @@ const LAST_MS = 60_000;
 /** The same while the engine there does not answer. */
 const HELD_MS = 10_000;
 
-export class LookTimes {
+export class PollTimes {
   private at = Number.NEGATIVE_INFINITY;
   private pauseMs: number;
   private isLooking = false;
