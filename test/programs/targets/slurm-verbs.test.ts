@@ -6,7 +6,8 @@ import { after, test } from 'node:test';
 import { Shown } from '../../rig/json-page.ts';
 import { type Rig, withRig } from '../../rig/rig.ts';
 import { missingSlurm, SlurmRig } from '../../rig/slurm.ts';
-import { missingSshd, SshRig, skippedName } from '../../rig/sshd.ts';
+import { skippedName } from '../../rig/sshd.ts';
+import { Box } from '../../rig/target.ts';
 import { TEST_MS, until } from '../../rig/until.ts';
 
 const skip = missingSlurm();
@@ -249,37 +250,32 @@ if (skip) {
     },
   );
 
-  const noSshd = missingSshd();
-  slurmTest(
-    noSshd ? skippedName('through the login node', noSshd) : 'through ssh, where no command of Slurm is here',
-    async (rig, dir) => {
-      if (noSshd) return;
-      const ssh = new SshRig();
-      try {
-        const me = ssh.user('/bin/sh');
-        const options = ['-F', ssh.config, '-p', String(await ssh.sshd()), '-o', 'HostKeyAlias=box'];
-        const login = {
-          ...{ engine: 'slurm', via: `ssh:${me}@127.0.0.1`, ssh: options, setup: slurm.setup, cwd: '/' },
-        };
-        fs.writeFileSync(join(rig.home, 'config.json'), JSON.stringify({ targets: { login } }));
-        const checked = await rig.bgjob(['targets', 'login']);
-        assert.match(checked.stdout, new RegExp(`^as +${me}@`, 'm'), checked.stderr);
-        assert.match(checked.stdout, /^slurm +\d+.*cluster rig$/m);
-        const ran = await rig.bgjob(['run', '--on', 'login', '-w', '--', 'sh', '-c', 'id -un; exit 5']);
-        assert.equal(ran.code, 5, ran.stderr);
-        assert.equal(rig.log(1), `${me}\n`);
-        const job = await rig.show(1);
-        assert.equal(job.target.host, `${me}@127.0.0.1`);
-        assert.match((await rig.bgjob(['show', '1'])).stdout, /^on +login: through /m);
-        const id = await rig.run(['--on', 'login', '--', 'sh', '-c', 'echo up; sleep 1000']);
-        assert.equal((await rig.bgjob(['wait', String(id), '--until', 'up'])).code, 0);
-        await rig.bgjob(['kill', String(id)]);
-        assert.equal((await rig.show(id)).state, 'killed');
-        assert.deepEqual(jobFiles(dir), []);
-        await endServices(rig);
-      } finally {
-        await ssh.clear();
-      }
-    },
-  );
+  // users of the sshd of a rig are none of this machine, and Slurm asks the machine: `ssh` is a program of the rig
+  slurmTest('through ssh, where no command of Slurm is here', async (rig) => {
+    const box = new Box(rig);
+    box.config({
+      login: { engine: 'slurm', via: 'ssh:me@login', ssh: ['-v'], setup: slurm.setup, cwd: '/' },
+    });
+    const checked = await rig.bgjob(['targets', 'login']);
+    assert.match(checked.stdout, /^slurm +\d+.*cluster rig$/m, checked.stderr);
+    const ran = await rig.bgjob(['run', '--on', 'login', '-w', '--', 'sh', '-c', 'echo "$HOME"; exit 5']);
+    assert.equal(ran.code, 5, ran.stderr);
+    assert.match(rig.log(1), /^\/\S+\n$/);
+    assert.equal((await rig.show(1)).target.host, 'me@login');
+    assert.match((await rig.bgjob(['show', '1'])).stdout, /^on +login: through me@login, in \/$/m);
+    const id = await rig.run(['--on', 'login', '--', 'sh', '-c', 'echo up; sleep 1000']);
+    assert.equal((await rig.bgjob(['wait', String(id), '--until', 'up'])).code, 0);
+    box.cut();
+    await rig.untilShown(
+      id,
+      (job) => job.target.silentSince,
+      (since) => since !== null,
+      'it does not answer',
+    );
+    assert.equal((await rig.show(id)).state, 'running');
+    box.mend();
+    await rig.bgjob(['targets', 'login']);
+    await rig.bgjob(['kill', String(id)]);
+    assert.equal((await rig.show(id)).state, 'killed');
+  });
 }
