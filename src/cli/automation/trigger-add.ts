@@ -162,7 +162,7 @@ export async function addTrigger(
   for (const note of [
     ...triggerAdded(urlOf(trigger), { draft, environment: made.value.passed }, events),
     ...pipefailNotes(draft, !options['no-pipefail']),
-    ...(draft.target ? [keyWithoutPassphrase(draft.target, 'trigger')] : []),
+    ...(draft.target && draft.target.host !== '' ? [keyWithoutPassphrase(draft.target, 'trigger')] : []),
     bootNote(context),
   ])
     context.output.note(note);

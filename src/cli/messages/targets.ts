@@ -231,8 +231,8 @@ export const failedThereCell = (why: string): string | undefined =>
 
 /** After `kill`: a machine without /proc. */
 export const unseenThereText = (target: ShownTarget) =>
-  `(${safe(placeOf(target))} does not show the environment of processes: a process of the job that left its ` +
-  `session and lost its parent is not found there. Look: ${lineThere(target, 'ps -ax')})`;
+  `(${safe(placeOf(target))} does not show the environment of processes: a process of the job that left ` +
+  `its session and lost its parent is not found there. Look: ${lineThere(target, 'ps -ax')})`;
 
 export const targetFailures: FailureTexts<
   'target-refused' | 'target-silent' | 'not-started-there' | 'not-stopped-there' | 'left-there'
