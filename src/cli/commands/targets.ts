@@ -4,14 +4,8 @@ import type { SlurmFacts } from '../../engine/targets/engine.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { type Exit, SUCCESS, verb } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
-import {
-  factRows,
-  NO_TARGETS,
-  slurmRows,
-  TARGET_HEADS,
-  targetCells,
-  targetOnlyLocal,
-} from '../messages/targets.ts';
+import { slurmRows } from '../messages/lists.ts';
+import { factRows, NO_TARGETS, TARGET_HEADS, targetCells, targetOnlyLocal } from '../messages/targets.ts';
 import { plainTable } from '../output/columns.ts';
 import { findTarget } from '../targets/on-option.ts';
 import { listTargets } from '../targets/target-list.ts';

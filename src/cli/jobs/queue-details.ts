@@ -11,7 +11,7 @@ import { type Attempt, ranMs } from '../../job/state.ts';
 import type { JobView } from '../../job/view.ts';
 import { type Extras, outcomeText, queueOf } from '../messages/job-text.ts';
 import { movedToText } from '../messages/lists.ts';
-import { restartsText } from '../messages/targets.ts';
+import { restartsText } from '../messages/queue.ts';
 
 /** The head of a row, and its text; a row without text is left out. */
 export type DetailRow = [head: string, text: string | null | undefined | false];

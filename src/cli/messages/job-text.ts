@@ -17,15 +17,8 @@ import {
   type There,
 } from '../../job/state.ts';
 import { commandText, type JobView, pauseOf, shellOf, stateWord, waitsThere } from '../../job/view.ts';
-import { waitingCell, waitingText } from './queue.ts';
-import {
-  contactCell,
-  contactText,
-  failedThereCell,
-  failedThereText,
-  verdictText,
-  waitsThereText,
-} from './targets.ts';
+import { verdictText, waitingCell, waitingText, waitsThereText } from './queue.ts';
+import { contactCell, contactText, failedThereCell, failedThereText } from './targets.ts';
 import { errnoText, textFor } from './usage.ts';
 
 /** A status above 128 may mean a signal that bgjob did not send. */

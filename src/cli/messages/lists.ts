@@ -2,6 +2,7 @@
 import { renderDuration, renderSize, renderTime } from '../../base/clock.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import type { HookView } from '../../engine/hooks/exit-hook.ts';
+import type { SlurmFacts } from '../../engine/targets/engine.ts';
 import type { Log } from '../../job/log/log.ts';
 import type { Spec } from '../../job/spec.ts';
 import {
@@ -214,4 +215,23 @@ export function startedText({ origin, parent }: Spec): string {
   if (origin?.kind !== 'schedule') return job;
   const at = origin.at === null ? ', by hand' : `, for ${renderTime(origin.at)}`;
   return `schedule ${safe(origin.name)}${at}${inJob}`;
+}
+
+const partitionText = ({ name, isDefault, state, nodes, timeLimit }: SlurmFacts['partitions'][number]) =>
+  `${name}${isDefault ? ' (default)' : ''}: ${state}, ${plural(nodes, 'node')}, time limit ${timeLimit}`;
+
+const MOST_PARTITIONS = 20;
+
+/** What Slurm says of itself. */
+export function slurmRows({ version, cluster, accounting, maxArray, minJobAge, partitions }: SlurmFacts) {
+  const memory = minJobAge === 0 ? 'does not forget' : `forgets after ${renderDuration(minJobAge * 1000)}`;
+  const shown = partitions.slice(0, MOST_PARTITIONS);
+  const more = partitions.length - shown.length;
+  return [
+    ['slurm', safe(`${version}, cluster ${cluster}`)],
+    ['ended jobs', accounting ? 'kept in its database (not needed)' : `${memory} (does not matter)`],
+    ['arrays', `up to ${maxArray} tasks`],
+    ...shown.map((one) => ['partition', safe(partitionText(one))]),
+    ...(more > 0 ? [['', `and ${more} more: sinfo`]] : []),
+  ] as [string, string][];
 }

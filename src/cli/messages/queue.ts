@@ -1,9 +1,11 @@
-/** Messages of `queue` and `move`, and why a job waits. */
+/** Messages of `queue` and `move`, why a job waits, and what Slurm did to it. */
 import { renderDuration, renderTime, systemClock } from '../../base/clock.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import type { Waiting } from '../../engine/queue/queue-status.ts';
+import type { Verdict } from '../../engine/targets/engine.ts';
 import { needText } from '../../job/needs.ts';
 import type { JobId } from '../../job/spec.ts';
+import type { Target } from '../../job/target.ts';
 import { heldCell, heldText, targetLabel } from './targets.ts';
 import { type FailureTexts, textFor, usageError } from './usage.ts';
 
@@ -98,3 +100,24 @@ function timeText(at: number): string {
   const time = renderTime(at);
   return at - systemClock.now() > DAY_MS ? time : time.slice(-8);
 }
+
+// the queue of Slurm
+
+/** The name of the queue in which it waits there: `slurm: Resources`. */
+export const waitsThereText = ({ engine }: Pick<Target, 'engine'>, reason: string): string =>
+  safe(reason === '' ? engine : `${engine}: ${reason}`);
+
+export const restartsText = (restarts: number): string =>
+  `Slurm put it back into its queue ${plural(restarts, 'time')}`;
+
+/** What Slurm did to a job, in words. */
+const VERDICT: Record<Verdict['word'], string> = {
+  'time-limit': 'over its time limit in Slurm',
+  'out-of-memory': 'out of memory',
+  cancelled: 'cancelled in Slurm',
+  preempted: 'preempted in Slurm',
+  'node-failed': 'its node failed',
+  'not-started': 'Slurm could not start it',
+  unclear: 'Slurm does not say how',
+};
+export const verdictText = (word: string): string => VERDICT[word as Verdict['word']] ?? safe(word);

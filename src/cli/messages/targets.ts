@@ -3,12 +3,10 @@ import { renderDuration, systemClock } from '../../base/clock.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import {
   type FarFacts,
-  type SlurmFacts,
   type SubmitResult,
   type TargetError,
   TROUBLES,
   type Trouble,
-  type Verdict,
 } from '../../engine/targets/engine.ts';
 import type { Spec } from '../../job/spec.ts';
 import { placeOf, type Target, targetWordOf } from '../../job/target.ts';
@@ -260,25 +258,6 @@ export const targetFailures: FailureTexts<
   ],
 };
 
-/** The name of the queue in which it waits there: `slurm: Resources`. */
-export const waitsThereText = ({ engine }: Pick<Target, 'engine'>, reason: string): string =>
-  safe(reason === '' ? engine : `${engine}: ${reason}`);
-
-export const restartsText = (restarts: number): string =>
-  `Slurm put it back into its queue ${plural(restarts, 'time')}`;
-
-/** What Slurm did to a job, in words. */
-const VERDICT: Record<Verdict['word'], string> = {
-  'time-limit': 'over its time limit in Slurm',
-  'out-of-memory': 'out of memory',
-  cancelled: 'cancelled in Slurm',
-  preempted: 'preempted in Slurm',
-  'node-failed': 'its node failed',
-  'not-started': 'Slurm could not start it',
-  unclear: 'Slurm does not say how',
-};
-export const verdictText = (word: string): string => VERDICT[word as Verdict['word']] ?? safe(word);
-
 // bgjob targets
 
 /** `box: me@gpu1, in /scratch/app`. */
@@ -317,25 +296,6 @@ export function targetCells({ target, jobs: count, contact }: TargetRow): string
     String(count),
     state,
   ];
-}
-
-const partitionText = ({ name, isDefault, state, nodes, timeLimit }: SlurmFacts['partitions'][number]) =>
-  `${name}${isDefault ? ' (default)' : ''}: ${state}, ${plural(nodes, 'node')}, time limit ${timeLimit}`;
-
-const MOST_PARTITIONS = 20;
-
-/** What Slurm says of itself. */
-export function slurmRows({ version, cluster, accounting, maxArray, minJobAge, partitions }: SlurmFacts) {
-  const memory = minJobAge === 0 ? 'does not forget' : `forgets after ${renderDuration(minJobAge * 1000)}`;
-  const shown = partitions.slice(0, MOST_PARTITIONS);
-  const more = partitions.length - shown.length;
-  return [
-    ['slurm', safe(`${version}, cluster ${cluster}`)],
-    ['ended jobs', accounting ? 'kept in its database (not needed)' : `${memory} (does not matter)`],
-    ['arrays', `up to ${maxArray} tasks`],
-    ...shown.map((one) => ['partition', safe(partitionText(one))]),
-    ...(more > 0 ? [['', `and ${more} more: sinfo`]] : []),
-  ] as [string, string][];
 }
 
 export const targetOnlyLocal = () =>
