@@ -23,7 +23,7 @@ import { checkSignal, checkUid, hundredths, ShimEngine, type ShimEngineOptions }
 import {
   endOf,
   isFinal,
-  isWaiting,
+  isPending,
   liveState,
   nativeIdOf,
   parseAnswer,
@@ -145,7 +145,7 @@ export class SlurmEngine extends ShimEngine {
       const job = this.waiting.get(uid);
       const row = job && down === undefined ? rowOf(job, rows) : undefined;
       // its files say nothing new
-      if (job && row && isWaiting(row.state)) states.set(uid, liveState(job, row));
+      if (job && row && isPending(row.state)) states.set(uid, liveState(job, row));
     }
     const rest = uids.filter((uid) => !states.has(uid));
     if (rest.length === 0) return states;

@@ -161,14 +161,14 @@ const FINAL = [
   ...['PREEMPTED', 'REVOKED'],
 ];
 
-export const isWaiting = (state: string): boolean => WAITING.includes(state);
+export const isPending = (state: string): boolean => WAITING.includes(state);
 /** A state that is not known ends no job. */
 export const isFinal = (state: string): boolean => FINAL.includes(state);
 
 /** The state of a job that has not ended, as far as Slurm knows. */
 export function liveState(files: SlurmFiles, row: SlurmRow): FarState {
   const { run, kind, pid, node } = files;
-  if (isWaiting(row.state))
+  if (isPending(row.state))
     return { kind: 'queued', reason: row.reason, restarts: run ? run.restarts + 1 : 0 };
   if (kind !== 'started' || !run) return { kind: 'claimed' };
   return { kind: 'running', pid, host: node, ranMs: row.ranMs, restarts: run.restarts };
