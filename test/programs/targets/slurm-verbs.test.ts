@@ -214,7 +214,8 @@ if (skip) {
       assert.equal(back.attempts, 2);
       assert.match((await rig.bgjob(['show', String(id)])).stdout, /^restarts +Slurm put it back/m);
       // Slurm itself waits for two minutes
-      slurm.call(['scontrol', 'update', `JobId=${native}`, 'StartTime=now']);
+      await slurm.untilCleaned(native);
+      slurm.call(['scontrol', 'update', `JobId=${native}`, 'StartTime=now+3']);
       assert.equal((await rig.bgjob(['wait', String(id)])).code, 6);
       assert.deepEqual([(await rig.show(id)).attempts, rig.log(id)], [2, 'run\nrun\n']);
     },
