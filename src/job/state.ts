@@ -152,6 +152,16 @@ const attemptSchema = is.object({
 });
 export type Attempt = is.SchemaType<typeof attemptSchema>;
 
+/** What an attempt cost. */
+const usageSchema = is.object({
+  cpuMs: is.nullable(is.amount),
+  /** A lower bound, unless `from` is `cgroup`. */
+  peakMemoryBytes: is.nullable(is.amount),
+  /** What told the CPU time, or else the memory. */
+  from: is.literal('cgroup', 'shim', 'samples'),
+});
+export type Usage = is.SchemaType<typeof usageSchema>;
+
 const unseenSchema = is.object({
   /** `environments`: no /proc; `permission`: so many processes belong to another user. */
   why: is.literal('environments', 'permission'),
@@ -197,18 +207,21 @@ const stateFields = is.object({
   left: is.listOf(identitySchema),
   unseen: is.since(is.nullable(unseenSchema), null),
   there: is.since(is.nullable(thereSchema), null),
+  /** Set at the end, if anything is known. */
+  usage: is.since(is.nullable(usageSchema), null),
   /** Set at the end, with a copy of the spec, so that a long list reads one file per job. */
   logBytes: is.nullable(is.count),
   spec: is.nullable(specSchema),
 });
-export type State = Omit<is.SchemaType<typeof stateFields>, 'unseen' | 'there'> & {
+export type State = Omit<is.SchemaType<typeof stateFields>, 'unseen' | 'there' | 'usage'> & {
   unseen?: Unseen | null;
   there?: There | null;
+  usage?: Usage | null;
 };
-/** Without `unseen` and `there` where there is nothing, as records of older versions are. */
+/** Without `unseen`, `there` and `usage` where there is nothing, as records of older versions are. */
 export const stateSchema: is.Schema<State> = (value, at) => {
-  const { unseen, there, ...state } = stateFields(value, at);
-  return { ...state, ...(unseen && { unseen }), ...(there && { there }) };
+  const { unseen, there, usage, ...state } = stateFields(value, at);
+  return { ...state, ...(unseen && { unseen }), ...(there && { there }), ...(usage && { usage }) };
 };
 
 /** The number of the attempt that runs or ran last. Slurm starts a job again that it has put back. */

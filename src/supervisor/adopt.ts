@@ -3,7 +3,7 @@
  * replaces an adopter. The shim is not its child. It learns of the end by the shim's SIGURG; by a watch on
  * `exit.N`, if the shim knew only the dead supervisor; and by a poll once a second.
  */
-import { closeSync, statSync, watch } from 'node:fs';
+import { closeSync, existsSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { attemptQuietly, ignoreSystemError } from '../base/result.ts';
@@ -109,7 +109,10 @@ function watchExit(supervision: Supervision): void {
     else supervision.checkMain();
   }, POLL_MS);
   try {
-    const watcher = watch(supervision.job.exit(supervision.attempt), { persistent: false }, () => {
+    // the shim writes the CPU time right after the exit status; a shim of before 0.15 has no such file
+    const { job, attempt } = supervision;
+    const last = existsSync(job.usage(attempt)) ? job.usage(attempt) : job.exit(attempt);
+    const watcher = watch(last, { persistent: false }, () => {
       supervision.checkMain();
       if (supervision.isOver) watcher.close();
     });

@@ -26,7 +26,7 @@ const RETRY_MS = 1000;
 
 export type Facts = Pick<
   State,
-  'status' | 'attempt' | 'attempts' | 'stopped' | 'forced' | 'left' | 'unseen' | 'there'
+  'status' | 'attempt' | 'attempts' | 'stopped' | 'forced' | 'left' | 'unseen' | 'there' | 'usage'
 >;
 
 export class Publication {

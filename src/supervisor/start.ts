@@ -17,6 +17,7 @@ import { ioPriorityWords } from '../engine/os/io-priority.ts';
 import { describeStartError, interpreterTrouble, presentProgram } from '../engine/os/programs.ts';
 import { isOrderable } from '../engine/shim/batch-shim.ts';
 import { openRecords, shimCall } from '../engine/shim/shim.ts';
+import { openUsage } from '../engine/usage/usage-file.ts';
 import { EXIT } from '../job/failure.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import { type Found, flushExit } from '../job/home/records.ts';
@@ -227,6 +228,7 @@ function orderShim(supervision: Supervision, spec: Spec, environment: string[], 
 function startShim(supervision: Supervision, spec: Spec, environment: string[], outFds: number[]): void {
   const { job, attempt } = supervision;
   const inputFd = openInput(job, spec);
+  const usageFd = openUsage(job, attempt);
   supervision.stdinFd = isSendable(spec) ? openStdinEnd(job) : undefined;
   // before the spawn, because a short job has ended when that returns
   const [at, monotonicMs] = [systemClock.now(), systemClock.monotonic()];
@@ -240,7 +242,7 @@ function startShim(supervision: Supervision, spec: Spec, environment: string[], 
         cwd: spec.cwd,
         detached: true,
         env: call.environment,
-        stdio: [inputFd ?? 'ignore', 'ignore', 'ignore', 'pipe', supervision.aliveFd, ...outFds],
+        stdio: [inputFd ?? 'ignore', usageFd ?? 'ignore', 'ignore', 'pipe', supervision.aliveFd, ...outFds],
       }),
     );
   } catch (thrown) {
@@ -248,7 +250,7 @@ function startShim(supervision: Supervision, spec: Spec, environment: string[], 
     fail(supervision, `could not be started (${describeStartError(thrown)})`);
     return;
   } finally {
-    if (inputFd !== undefined) closeSync(inputFd);
+    for (const fd of [inputFd, usageFd]) if (fd !== undefined) closeSync(fd);
   }
   if (child.pid === undefined) {
     child.once('error', (error) => fail(supervision, `could not be started (${errnoOf(error)})`));

@@ -21,13 +21,14 @@ import { type Owner, readExit, readState, readStops } from '../job/home/records.
 import type { Identity } from '../job/identity.ts';
 import { type Event, nextStatus, retryAt } from '../job/lifecycle.ts';
 import type { Spec } from '../job/spec.ts';
-import type { Attempt, State, Status, StatusOf } from '../job/state.ts';
+import type { Attempt, State, Status, StatusOf, Usage } from '../job/state.ts';
 import { Trim } from './log-limit/trim.ts';
 import { findJobProcesses, hasExitRecorder, isDraining, readShimRecord } from './own-processes.ts';
 import { type Facts, Publication } from './publication.ts';
 import { putBack } from './requeue.ts';
 import { PauseControl } from './stop/pause.ts';
 import { stopTree, sweeperSignals } from './stop/stop-tree.ts';
+import { UsageMeter } from './usage-meter.ts';
 
 /** The descriptor of the FIFO `alive` in every supervisor. */
 export const ALIVE_FD = 4;
@@ -71,6 +72,8 @@ export class Supervision {
   private nudge: () => void = () => {};
   private attempts: Attempt[] = [];
   left: Identity[] = [];
+  private usage: Usage | null = null;
+  private readonly meter = new UsageMeter(() => readShimRecord(this).main);
   private readonly publication: Publication;
   private readonly pauses = new PauseControl(this);
   readonly trim: Trim;
@@ -86,7 +89,10 @@ export class Supervision {
     this.job = home.anchor(spec.id);
     this.publication = new Publication(home, spec, owner, isClaimed);
     const before = readState(this.job);
-    if (before.kind === 'read') ({ attempt: this.attempt, attempts: this.attempts } = before.value);
+    if (before.kind === 'read') {
+      ({ attempt: this.attempt, attempts: this.attempts } = before.value);
+      this.usage = before.value.usage ?? null;
+    }
     Supervision.all.add(this);
     this.trim = new Trim(home, spec, (stop) => this.dispatch({ type: 'limit-reached', stop }));
   }
@@ -99,6 +105,7 @@ export class Supervision {
     if (this.status.phase === 'ended') {
       this.pauses.disarm();
       this.trim.readEnd();
+      this.readUsage(this.status);
       this.requeue(this.status);
       this.finish();
       return;
@@ -107,11 +114,21 @@ export class Supervision {
     if (before.phase !== this.status.phase || this.status.phase === 'running') this.enter(this.status);
   }
 
+  private readUsage({ startedAt, outcome }: StatusOf<'ended'>): void {
+    this.meter.stop();
+    const isKnown = startedAt !== null && outcome.kind !== 'lost';
+    this.usage = isKnown ? this.meter.readTotal(this.job, this.attempt) : null;
+  }
+
   private enter(status: Status): void {
+    this.meter.start();
     if (status.phase === 'running')
       this.pauses.enter(status, (stop) => this.dispatch({ type: 'limit-reached', stop }));
     this.trim.start();
-    if (status.phase === 'stopping') void stopTree(this);
+    if (status.phase !== 'stopping') return;
+    // its children that are killed with it have told their CPU time to no process
+    this.meter.sample();
+    void stopTree(this);
   }
 
   resume(status: Status, { stopped, forced }: Pick<State, 'stopped' | 'forced'>): void {
@@ -250,8 +267,8 @@ export class Supervision {
   }
 
   private get facts(): Facts {
-    const { status, attempt, attempts, stopped, forced, left } = this;
-    return { status, attempt, attempts, stopped, forced, left };
+    const { status, attempt, attempts, stopped, forced, left, usage } = this;
+    return { status, attempt, attempts, stopped, forced, left, ...(usage && { usage }) };
   }
 
   publish(): void {
@@ -310,6 +327,7 @@ export class Supervision {
     const { startedAt, endedAt, endKnown, tookMs, outcome } = ended;
     this.attempts = [...this.attempts, { startedAt, endedAt, endKnown, tookMs, outcome }];
     this.attempt++;
+    this.usage = null;
     this.isRequeued = true;
     this.status = nextStatus(ended, { type: 'retried', notBefore });
   }
@@ -321,6 +339,7 @@ export class Supervision {
 
   abandon(): void {
     this.pauses.disarm();
+    this.meter.stop();
     this.trim.stop();
     this.trim.close();
     this.unlock();

@@ -14,6 +14,7 @@ import { type TestContext, test } from 'node:test';
 import { createLog } from '../../src/base/fs/open-file.ts';
 import { type AdopterCall, openRecords, shimCall } from '../../src/engine/shim/shim.ts';
 import { prepareShim, readShim } from '../../src/engine/shim/shim-record.ts';
+import { openUsage, readShimCpuMs } from '../../src/engine/usage/usage-file.ts';
 import { JobPaths } from '../../src/job/home/paths.ts';
 import { prepareExit, readExit } from '../../src/job/home/records.ts';
 import type { Spec } from '../../src/job/spec.ts';
@@ -71,6 +72,7 @@ export class Shim {
     const fifos = options.stdin?.kind === 'hold' ? [aliveFifo, stdin, stdinEnd] : [aliveFifo];
     if (spawnSync('mkfifo', ['-m', '600', ...fifos]).status !== 0) throw new Error('no FIFO');
     const records = openRecords(this.job, 1);
+    const usage = openUsage(this.job, 1)!;
     options.onPrepared?.();
     const alive = fs.openSync(this.job.alive, fs.constants.O_RDWR);
     const adopter = { node: '/bin/false', supervisor: 'none', home: dir, id: 42, environment: {} };
@@ -90,10 +92,10 @@ export class Shim {
       cwd: options.cwd ?? dir,
       detached: true,
       env: call.environment,
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe', alive, ...logs, ...records],
+      stdio: ['ignore', usage, 'ignore', 'pipe', alive, ...logs, ...records],
     });
     fs.closeSync(alive);
-    for (const fd of new Set([...logs, ...records])) fs.closeSync(fd);
+    for (const fd of new Set([...logs, ...records, usage])) fs.closeSync(fd);
     this.over = once(this.child, 'exit');
     this.socket = this.child.stdio[3] as Socket;
     this.socket.on('error', () => {});
@@ -114,6 +116,9 @@ export class Shim {
   }
   recorded(): number | undefined {
     return readExit(this.job, 1)?.code;
+  }
+  get cpuMs(): number | null {
+    return readShimCpuMs(this.job, 1);
   }
   get log(): string {
     return fs.readFileSync(this.job.log, 'latin1');

@@ -72,6 +72,7 @@ export const ls = verb({
       kind: 'flag',
       text: 'show the ports on which they listen (on a terminal they are always shown)',
     },
+    usage: { kind: 'flag', text: 'show CPU time and memory: of a live job now, of an ended job its peak' },
     watch: { kind: 'flag', text: 'on a terminal: draw the list again when it changes, until Ctrl-C' },
     quiet: { kind: 'flag', short: '-q', text: 'print only ids' },
   },
@@ -125,10 +126,10 @@ export const ls = verb({
     }
     if (output.json) {
       const facts = await readProcessFacts(home, options.ports);
-      output.objects(objectsOf(home, picked.views(), facts, picked.overview));
+      output.objects(objectsOf(home, picked.views(), facts, picked.overview, options.usage));
       return ok(SUCCESS);
     }
-    const page = await pageOf(output, home, picked, choice, options.ports);
+    const page = await pageOf(output, home, picked, choice, options);
     for (const line of page.lines) output.line(line);
     for (const note of page.notes) output.note(note);
     if (page.isLive && output.isTerminal(1) && output.isTerminal(2) && isNew(home, 'watch'))

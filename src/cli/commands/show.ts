@@ -7,6 +7,7 @@ import { processesOf, processRecordsOf } from '../../engine/observe/leftovers.ts
 import { isAlive } from '../../engine/os/process-identity.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
 import { waitingOf } from '../../engine/queue/queue-status.ts';
+import { readUsage } from '../../engine/usage/job-usage.ts';
 import { ok } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths, Stream } from '../../job/home/paths.ts';
@@ -30,6 +31,7 @@ import {
   reasonOf,
   stateText,
   tookMs,
+  usageText,
 } from '../messages/job-text.ts';
 import { directoryText, logText, NO_PIPEFAIL, NOT_KNOWN, startedText, stdinText } from '../messages/lists.ts';
 import { targetText } from '../messages/targets.ts';
@@ -55,6 +57,7 @@ async function extrasOf(
   log?.close();
   return {
     waiting: waitingOf(home, view),
+    usage: readUsage(home, view),
     supervisorError: readLastCrash(job)?.why,
     ports: portsOf(processes.map(({ pid }) => pid)),
     logPath: job.log,
@@ -122,6 +125,7 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
       'took',
       took !== null ? renderDuration(took) : status?.phase === 'ended' && startedAt !== null && NOT_KNOWN,
     ],
+    ['used', usageText(extras.usage ?? null)],
     ['limits', limits ? limits.filter(Boolean).join(' ') : undefined],
     ['started by', spec && startedText(spec)],
     ['session', spec?.session && safe(sessionText(spec.session))],

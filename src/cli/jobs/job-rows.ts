@@ -7,6 +7,7 @@ import { countLeftovers, markedProcesses } from '../../engine/observe/leftovers.
 import { type Here, newestNamed } from '../../engine/observe/resolve.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
 import { QueueOverview } from '../../engine/queue/queue-status.ts';
+import { readUsage } from '../../engine/usage/job-usage.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listIds } from '../../job/home/ids.ts';
 import {
@@ -23,7 +24,7 @@ import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts
 import { queuedIds } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
-import { commandLine, jobObject, stateText, tookMs } from '../messages/job-text.ts';
+import { commandLine, jobObject, stateText, tookMs, usageCells } from '../messages/job-text.ts';
 import { targetLabel } from '../messages/targets.ts';
 import type { Output } from '../output/output.ts';
 import { stderrOf } from './stderr-log.ts';
@@ -140,6 +141,7 @@ export function* objectsOf(
   views: Iterable<JobView>,
   facts: ProcessFacts,
   overview = new QueueOverview(home),
+  withUsage = false,
 ): Generator<object> {
   const now = systemClock.now();
   for (const view of views) {
@@ -154,13 +156,22 @@ export function* objectsOf(
     const waiting = overview.waitingOf(view);
     const gone = { trimmedBytes, emptiedBytes };
     const stderr = stderrOf(home, view);
-    yield jobObject(view, now, { leftovers, ...(ports && { ports }), ...log, ...gone, waiting, stderr });
+    const usage = withUsage ? readUsage(home, view) : null;
+    const known = { leftovers, ...(ports && { ports }), ...log, ...gone, waiting, stderr, usage };
+    yield jobObject(view, now, known);
   }
 }
 
+interface ShownColumns {
+  withPorts: boolean;
+  withTargets: boolean;
+  withUsage: boolean;
+}
+
 /** The heads of the table. */
-export const headsOf = (withPorts: boolean, withTargets: boolean): string[] => [
+export const headsOf = ({ withPorts, withTargets, withUsage }: ShownColumns): string[] => [
   ...['ID', 'NAME', 'STATE', 'AGE', 'TOOK', 'IDLE'],
+  ...(withUsage ? ['CPU', 'MEMORY'] : []),
   ...(withTargets ? ['TARGET'] : []),
   ...(withPorts ? ['PORTS'] : []),
   'COMMAND',
@@ -191,7 +202,7 @@ export function cellsOf(
   view: JobView,
   facts: ProcessFacts,
   overview = new QueueOverview(home),
-  withTargets = false,
+  { withTargets, withUsage }: Omit<ShownColumns, 'withPorts'> = { withTargets: false, withUsage: false },
 ): string[] {
   const now = systemClock.now();
   const created = 'spec' in view ? view.spec.createdAt : null;
@@ -203,6 +214,7 @@ export function cellsOf(
   const state = stateText(view, facts.countLeftovers(view), overview.waitingOf(view), 'cell');
   return [
     ...[String(view.id), name === null ? '-' : safe(name), state, ...times],
+    ...(withUsage ? usageCells(readUsage(home, view)) : []),
     ...(withTargets ? [targetCell(view)] : []),
     ...(ports ? [portsCell(ports)] : []),
     commandLine(view),

@@ -50,15 +50,15 @@ export async function pageOf(
   home: Home,
   picked: Picked,
   choice: Choice,
-  withPortsAsked: boolean,
+  asked: { ports: boolean; usage: boolean },
 ): Promise<Page> {
-  const withPorts = showsPorts(output, home, withPortsAsked);
+  const withPorts = showsPorts(output, home, asked.ports);
   const views = [...picked.views()];
   // the process table is read only where it can tell something
   const mayLeave = withPorts || views.some(({ kind }) => kind === 'ended');
   const facts = mayLeave ? await readProcessFacts(home, withPorts) : NO_PROCESS_FACTS;
-  const withTargets = hasTarget(views);
-  const cells = views.map((view) => cellsOf(home, view, facts, picked.overview, withTargets));
+  const columns = { withPorts, withTargets: hasTarget(views), withUsage: asked.usage };
+  const cells = views.map((view) => cellsOf(home, view, facts, picked.overview, columns));
   const isLive = views.some(({ kind }) => kind === 'live');
   const rest = picked.rest().join('; ');
   const hint = lostHint(home, views);
@@ -69,7 +69,7 @@ export async function pageOf(
       notes: [noJobsText(isFiltered(choice)), ...others],
       isLive,
     };
-  const heads = headsOf(withPorts, withTargets);
+  const heads = headsOf(columns);
   const isShown = output.isTerminal(1) || output.hasColor(1);
   if (!isShown) return { lines: plainTable(heads, cells), notes: others, isLive };
   const { renderTable } = await import('../output/table.ts');

@@ -1,8 +1,9 @@
 /** A job in words and in JSON: the same words in every command. */
-import { elapsedMs, renderDuration, systemClock } from '../../base/clock.ts';
+import { elapsedMs, renderDuration, renderSize, systemClock } from '../../base/clock.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { HiddenProcess } from '../../engine/observe/leftovers.ts';
 import type { Waiting } from '../../engine/queue/queue-status.ts';
+import { type JobUsage, recordedUsage } from '../../engine/usage/job-usage.ts';
 import { EXIT } from '../../job/failure.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import { signalOfCode } from '../../job/signals.ts';
@@ -128,6 +129,45 @@ export function sentence(
   return `${jobLabel(view)} ${paint(stateText(view, leftovers))}${time}`;
 }
 
+/** `1.9G`. */
+export const memoryText = (bytes: number): string => renderSize(bytes).replace(/ (.?)B$/, '$1');
+
+/** `3m50s CPU`, `peak ≥ 1.9G`, as far as known: `≥` before a lower bound. */
+function usageParts({ cpuMs, memoryBytes, peakMemoryBytes, from }: JobUsage): string[] {
+  const [cpuBound, peakBound] = [from === 'samples' ? '≥ ' : '', from === 'cgroup' ? '' : '≥ '];
+  return [
+    ...(cpuMs === null ? [] : [`${memoryBytes === null ? cpuBound : ''}${renderDuration(cpuMs)} CPU`]),
+    ...(memoryBytes === null ? [] : [`${memoryText(memoryBytes)} memory`]),
+    ...(peakMemoryBytes === null ? [] : [`peak ${peakBound}${memoryText(peakMemoryBytes)}`]),
+  ];
+}
+
+/** For `show`: `3m50s CPU, 800M memory, peak ≥ 1.9G`; undefined: nothing is known. */
+export const usageText = (usage: JobUsage | null): string | undefined =>
+  usage ? usageParts(usage).join(', ') : undefined;
+
+/** Less is not worth a word behind the end of a job. */
+const [NOTABLE_CPU_MS, NOTABLE_BYTES] = [500, 100 * 1024 ** 2];
+
+/** Behind the end of a job that did some work: `, 3m50s CPU, peak ≥ 1.9G`. */
+export function endedUsageText(view: JobView): string {
+  const usage = recordedUsage(view);
+  const isNotable =
+    usage && ((usage.cpuMs ?? 0) >= NOTABLE_CPU_MS || (usage.peakMemoryBytes ?? 0) >= NOTABLE_BYTES);
+  return isNotable ? `, ${usageParts(usage).join(', ')}` : '';
+}
+
+/** Cells of a list: the CPU time; the memory of a live job, the peak of an ended one. */
+export function usageCells(usage: JobUsage | null): [cpu: string, memory: string] {
+  const memory = usage?.memoryBytes ?? null;
+  const peak = usage?.peakMemoryBytes ?? null;
+  const bound = usage?.from === 'cgroup' ? '' : '≥';
+  return [
+    usage?.cpuMs == null ? '-' : renderDuration(usage.cpuMs),
+    memory !== null ? memoryText(memory) : peak === null ? '-' : `${bound}${memoryText(peak)}`,
+  ];
+}
+
 /** `, ended 3m ago`; empty if it did not end, or the time is not known. */
 export const endedAgo = (view: JobView, now: number) =>
   view.kind === 'ended' && view.status.endKnown
@@ -241,6 +281,8 @@ export interface Extras {
   notify?: object | null;
   tell?: object | null;
   waiting?: Waiting | undefined;
+  /** Of a live job; that of an ended one is in its record. */
+  usage?: JobUsage | null;
 }
 
 function originObject(spec: Spec | null): object | null {
@@ -261,6 +303,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
   const status = 'status' in view ? view.status : null;
   const startedAt = status && 'startedAt' in status ? status.startedAt : null;
   const bytes = extras.logBytes ?? null;
+  const usage = recordedUsage(view) ?? extras.usage ?? null;
   return {
     v: 1,
     id: view.id,
@@ -289,6 +332,10 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     startedAt: iso(startedAt),
     endedAt: iso(status?.phase === 'ended' ? shownEnd(status) : null),
     durationMs: tookMs(view, now),
+    cpuMs: usage?.cpuMs ?? null,
+    memoryBytes: usage?.memoryBytes ?? null,
+    peakMemoryBytes: usage?.peakMemoryBytes ?? null,
+    usageFrom: usage?.from ?? null,
     supervisor: { pid: extras.supervisorPid ?? null, error: extras.supervisorError ?? null },
     pid: extras.mainPid ?? null,
     leftovers: extras.leftovers ?? null,

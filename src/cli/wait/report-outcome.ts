@@ -15,7 +15,15 @@ import type { Exit } from '../command/command.ts';
 import { printLostHint } from '../jobs/lost-hint.ts';
 import { awayNote, stderrOf, streamsOf } from '../jobs/stderr-log.ts';
 import { messageOf } from '../messages/failures.ts';
-import { type Extras, failedHint, forcedNoteOf, jobObject, sentence, verdict } from '../messages/job-text.ts';
+import {
+  type Extras,
+  endedUsageText,
+  failedHint,
+  forcedNoteOf,
+  jobObject,
+  sentence,
+  verdict,
+} from '../messages/job-text.ts';
 import {
   cannotStartText,
   cutText,
@@ -123,7 +131,8 @@ export function printEnd(
       stderrTail: excerpts[1]?.lines ?? [],
     });
   } else {
-    output.line(`${sentence(view, now, leftovers, undefined, statePainter(output, view))}${remark}`);
+    const end = sentence(view, now, leftovers, undefined, statePainter(output, view));
+    output.line(`${end}${endedUsageText(view)}${remark}`);
     for (const excerpt of excerpts) printExcerpt(output, view, excerpt);
     for (const note of notesOf(home, view, excerpts, leftovers)) output.note(note);
     const hint = failedHint(view);

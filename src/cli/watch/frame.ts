@@ -7,12 +7,12 @@ import { NO_JOB_MATCHES, NO_JOBS_HERE } from '../messages/lists.ts';
 import { cut, fitColumns, GAP, pad, widthOf } from '../output/columns.ts';
 import type { JobListing, WatchRow } from './model.ts';
 
-const HEADS = ['ID', 'JOB', 'STATE', 'AGE', 'IDLE', 'TARGET', 'PORTS', 'LAST LINE'];
+const HEADS = ['ID', 'JOB', 'STATE', 'AGE', 'IDLE', 'CPU', 'MEMORY', 'TARGET', 'PORTS', 'LAST LINE'];
 const [JOB, STATE] = [1, 2];
 /** Shown only where a row has something there. */
 const RARE = ['TARGET', 'PORTS'];
 /** Left out in this order where there is little room. */
-const SPARE = ['AGE', 'IDLE', 'PORTS'];
+const SPARE = ['AGE', 'IDLE', 'CPU', 'MEMORY', 'PORTS'];
 /** A job without a name shows the beginning of its command, up to this part of the window. */
 const JOB_SHARE = 5;
 const LEAST_JOB = 12;
@@ -45,6 +45,7 @@ export interface BoardState {
   selected: number;
   lastLine(row: WatchRow): string;
   ports(row: WatchRow): string;
+  usage(row: WatchRow): [cpu: string, memory: string];
   everywhere: boolean;
   filter: string;
   /** The line above the keys: a question, a text that is being typed, or a message. */
@@ -85,6 +86,7 @@ function tableLines(state: BoardState, size: { columns: number; rows: number }, 
     row.state,
     row.age,
     row.idle,
+    ...state.usage(row),
     row.target,
     state.ports(row),
     state.lastLine(row),

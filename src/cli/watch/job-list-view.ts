@@ -114,6 +114,7 @@ class View {
           selected: this.selected,
           lastLine: (row) => this.model.lastLine(row),
           ports: (row) => this.model.portsCell(row),
+          usage: (row) => this.model.usageCells(row),
           everywhere: this.model.everywhere,
           filter: this.filter,
           message: this.messageLine(),

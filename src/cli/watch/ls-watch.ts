@@ -37,6 +37,7 @@ export const exitOfScreen = (end: ScreenEnd): Exit => {
 /** The options of `ls` that choose no jobs. */
 interface TableOptions {
   ports: boolean;
+  usage: boolean;
   quiet: boolean;
   unseen: boolean;
 }
@@ -60,7 +61,7 @@ export async function watchTable(
     const home = opened.value;
     watcher ??= new HomeWatcher(home);
     watcher.watchJobs(listLive(home));
-    return pageOf(output, home, pickJobs(home, here, choice, false), choice, options.ports);
+    return pageOf(output, home, pickJobs(home, here, choice, false), choice, options);
   };
   const { viewPage } = await import('./views.ts');
   const end = await viewPage({

@@ -7,6 +7,7 @@ import { ignoreSystemError } from '../../base/result.ts';
 import { readableLines, safe } from '../../base/text/sanitize.ts';
 import { recoverAll } from '../../engine/automation/recovery.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
+import { readUsage } from '../../engine/usage/job-usage.ts';
 import { HomeWatcher } from '../../engine/wait/home-watcher.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
@@ -21,7 +22,7 @@ import { cellsOf, type ProcessFacts, portsCell, readProcessFacts, targetCell } f
 import { isOld } from '../jobs/ls-page.ts';
 import { countStates } from '../jobs/summary.ts';
 import { messageOf } from '../messages/failures.ts';
-import { commandLine, jobLabel } from '../messages/job-text.ts';
+import { commandLine, jobLabel, usageCells } from '../messages/job-text.ts';
 import { NO_JOBS_YET } from '../messages/lists.ts';
 import { MemoryOutput } from '../output/output.ts';
 import { type Tone, toneOfView } from '../output/state-style.ts';
@@ -84,6 +85,7 @@ export class WatchModel {
   /** Ports since the process table was read, and how long it took to find them, milliseconds. */
   private readonly ports = new Map<JobId, string>();
   private portsMs = 0;
+  private views = new Map<JobId, JobView>();
   private readonly lasts = new Map<JobId, { stamp: string; text: string }>();
 
   constructor(context: Context, choice: Choice, verbs: readonly Verb[]) {
@@ -109,6 +111,7 @@ export class WatchModel {
     const picked = pickJobs(home, this.here, choice, false);
     const views = [...picked.views()].sort((a, b) => rankOf(a) - rankOf(b));
     await this.readProcessFacts(home, views);
+    this.views = new Map(views.map((view) => [view.id, view]));
     const now = systemClock.now();
     const rows = views.map((view) => this.rowOf(home, view, picked.overview, now));
     return { rows, counts: countStates(views, picked.hidden()), rest: picked.rest() };
@@ -136,6 +139,12 @@ export class WatchModel {
     this.ports.set(row.id, cell);
     this.portsMs += systemClock.monotonic() - begun;
     return cell;
+  }
+
+  /** CPU time and memory as cells. Slow: only for rows that are shown. */
+  usageCells({ id }: WatchRow): [cpu: string, memory: string] {
+    const view = this.views.get(id);
+    return usageCells(this.home && view ? readUsage(this.home, view) : null);
   }
 
   /** The last line with text; empty if there is none. Read again only when the log has grown. */

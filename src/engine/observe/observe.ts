@@ -30,7 +30,7 @@ import type { Identity } from '../../job/identity.ts';
 import { endWithoutOwner, retryAt } from '../../job/lifecycle.ts';
 import { findEntry } from '../../job/queue/queue-files.ts';
 import type { Spec } from '../../job/spec.ts';
-import type { State, Status, StatusOf } from '../../job/state.ts';
+import type { State, Status, StatusOf, Usage } from '../../job/state.ts';
 import { readSilence } from '../../job/targets/target-records.ts';
 import type { JobView } from '../../job/view.ts';
 import {
@@ -46,6 +46,7 @@ import {
   thisHost,
 } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim-record.ts';
+import { readShimCpuMs } from '../usage/usage-file.ts';
 
 /** A job without owner and state counts as being launched for this long, milliseconds. */
 const LAUNCH_MS = 30_000;
@@ -139,8 +140,16 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
   if (again.kind === 'read' && again.value.status.phase === 'ended')
     return { kind: 'ended', id, spec, status: again.value.status, state: again.value };
   const exit = readExit(job, attempt);
-  if (exit)
-    return ended(endWithoutOwner(status, exit.at, exit.code, readStops(job), startByShim(job, identity)));
+  if (exit) {
+    const end = endWithoutOwner(status, exit.at, exit.code, readStops(job), startByShim(job, identity));
+    return {
+      kind: 'ended',
+      id,
+      spec,
+      status: end,
+      state: known && { ...known, usage: shimUsage(job, attempt) },
+    };
+  }
   const apart = runsApart(job, id, identity);
   if (apart !== undefined) return { kind: 'unreadable', id, why: apart, runs: true };
   const launching = !identity && host.bootId === thisHost().bootId && isFresh(spec);
@@ -244,6 +253,11 @@ function lostStatus(
     outcome: { kind: 'lost', why },
     stop: 'stop' in status ? status.stop : null,
   };
+}
+
+function shimUsage(job: JobPaths, attempt: number): Usage | null {
+  const cpuMs = readShimCpuMs(job, attempt);
+  return cpuMs === null ? null : { cpuMs, peakMemoryBytes: null, from: 'shim' };
 }
 
 /** When the shim started the job, by the time of its record; null if it did not get that far. */

@@ -63,7 +63,7 @@ export function readStat(pid: number): ProcessStat | undefined {
 }
 
 /** The clock ticks per second that Linux shows to programs (USER_HZ, proc(5)). */
-const TICKS_PER_SECOND = 100;
+export const TICKS_PER_SECOND = 100;
 
 /** Now, in the unit of `startTicks`: a process with a smaller number was started before. */
 export function ticksNow(): number {

@@ -19,11 +19,11 @@
 #   shim_pty          the shell that the terminal of --pty starts, or empty
 #   shim_adopters     how many killed adopters in a row are replaced
 #
-# Descriptors: 0 the input of the job; 1 and 2 /dev/null, so that messages of a shell (`Killed`) do not get
-# into the log; 3 the supervisor's socket: only the watcher reads it, only the shim writes it; 4 the FIFO
-# `alive`; 5 the log, 6 that of stderr; 7 the record and 8 the exit status, open before the start: the home
-# may be moved, and another may stand at its path. With a held stdin 9 is shim_end, and in the holder 1 is
-# shim_stdin (for a moment also 0: so no open waits for the other end).
+# Descriptors: 0 the input of the job; 1 the file of the CPU time, or /dev/null; 2 /dev/null, so that messages of
+# a shell (`Killed`) do not get into the log; 3 the supervisor's socket: only the watcher reads it, only the shim writes it; 4 the FIFO
+# `alive`; 5 the log, 6 that of stderr; 7 the record and 8 the exit status. The files are open before the
+# start: the home may be moved, and another may stand at its path. With a held stdin 9 is shim_end, and in the
+# holder 1 is shim_stdin (for a moment also 0 and 2: so no open waits for the other end).
 #
 # Every variable is called shim_* or BGJOB_ENV_*. shim.ts makes sure that variables of the job with such names
 # reach it unchanged.
@@ -41,20 +41,20 @@ trap : USR1 USR2 ALRM PIPE
 # The holder keeps stdin open for `send`. It ends on a byte in shim_end, or when shim, watcher and owner are
 # gone. After its fork no other process holds stdin.
 if [ "$shim_stdin" ]; then
-  exec <>"$shim_end" 9>"$shim_end" <>"$shim_stdin" 1>"$shim_stdin" </dev/null
+  exec <>"$shim_end" 9>"$shim_end" <>"$shim_stdin" 2>"$shim_stdin" </dev/null
   (
-    exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- <"$shim_end" 9>&-
+    exec 1>&2 2>/dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- <"$shim_end" 9>&-
     cd /
     read -r shim_line
   ) &
   shim_holder=$!
-  exec 1>/dev/null
+  exec 2>/dev/null
 fi
 
 # The watcher sleeps until the supervisor says `ok` (the end is published) or is gone. Then it starts an
 # adopter, and another one each time a signal ends that.
 (
-  exec 5>&- 6>&- 7>&- 8>&-
+  exec 1>&2 5>&- 6>&- 7>&- 8>&-
   cd /
   read -r shim_line <&3 || while
     adopt
@@ -126,6 +126,8 @@ else
   # job/home/records.ts
   echo "$shim_status$shim_nl$shim_status" >&8
 fi
+# after the exit status, which nothing may delay. `$(times)` would be that of a subshell: zero
+times
 
 [ -z "$shim_stdin" ] || echo >&9
 echo $shim_status >&3
@@ -133,6 +135,6 @@ echo $shim_status >&3
 # watcher nor a booting Node, and it wakes an adopter.
 kill -s URG 0
 # from here on the process that publishes the end holds `alive`, not the shim
-exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+exec 1>&2 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 wait "$shim_watcher"
 [ -z "$shim_stdin" ] || wait "$shim_holder"

@@ -93,6 +93,10 @@ export class JobPaths extends pathsIn('dir', {
   exit(attempt: number): string {
     return `${this.dir}/exit.${attempt}`;
   }
+  /** The CPU time of an attempt. Written by the shim after the exit status; may be absent. */
+  usage(attempt: number): string {
+    return `${this.dir}/usage.${attempt}`;
+  }
   /** The first signal of an attempt's stop: a claim of the process that sends it. */
   firstSignal(attempt: number): string {
     return `${this.dir}/first.${attempt}`;

@@ -1,0 +1,30 @@
+/** What a job uses now, or what it used, as a reader sees it. */
+import type { Home } from '../../job/home/home.ts';
+import { foundValue, readOwner } from '../../job/home/records.ts';
+import type { Usage } from '../../job/state.ts';
+import type { JobView } from '../../job/view.ts';
+import { readShim } from '../shim/shim-record.ts';
+import { sampleTree } from './sample.ts';
+
+export interface JobUsage extends Usage {
+  /** Null: it has ended. */
+  memoryBytes: number | null;
+}
+
+/** Null: it does not run and has not ended, it runs elsewhere, or nothing is known. */
+export function readUsage(home: Home, view: JobView): JobUsage | null {
+  if (view.kind === 'ended') return recordedUsage(view);
+  if (view.kind !== 'live' || !('startedAt' in view.status) || view.spec.target !== null) return null;
+  const job = home.job(view.id);
+  const { main } = readShim(job, foundValue(readOwner(job))?.identity);
+  const sample = main && sampleTree(main);
+  if (!sample) return null;
+  const { cpuMs, memoryBytes, largestBytes } = sample;
+  return { cpuMs, memoryBytes, peakMemoryBytes: Math.max(memoryBytes, largestBytes), from: 'samples' };
+}
+
+/** Of an ended job; null: nothing is known, as of a lost one. */
+export function recordedUsage(view: JobView): JobUsage | null {
+  const usage = view.kind === 'ended' && view.status.outcome.kind !== 'lost' ? view.state?.usage : null;
+  return usage ? { ...usage, memoryBytes: null } : null;
+}
