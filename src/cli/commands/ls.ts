@@ -126,7 +126,8 @@ export const ls = verb({
     }
     if (output.json) {
       const facts = await readProcessFacts(home, options.ports);
-      output.objects(objectsOf(home, picked.views(), facts, picked.overview, options.usage));
+      const looks = { usage: options.usage, usual: true };
+      output.objects(objectsOf(home, picked.views(), facts, picked.overview, looks));
       return ok(SUCCESS);
     }
     const page = await pageOf(output, home, picked, choice, options);

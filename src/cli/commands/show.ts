@@ -8,9 +8,11 @@ import { isAlive } from '../../engine/os/process-identity.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
 import { waitingOf } from '../../engine/queue/queue-status.ts';
 import { readUsage } from '../../engine/usage/job-usage.ts';
+import { type PastRun, PastRuns } from '../../engine/usage/past-runs.ts';
 import { ok } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths, Stream } from '../../job/home/paths.ts';
+import { parseReference } from '../../job/home/project.ts';
 import { readLastCrash, readOwner } from '../../job/home/records.ts';
 import { Log } from '../../job/log/log.ts';
 import { isAway } from '../../job/log/trim-record.ts';
@@ -28,10 +30,12 @@ import {
   failedHint,
   jobLabel,
   jobObject,
+  pastRunText,
   reasonOf,
   stateText,
   tookMs,
   usageText,
+  usualText,
 } from '../messages/job-text.ts';
 import { directoryText, logText, NO_PIPEFAIL, NOT_KNOWN, startedText, stdinText } from '../messages/lists.ts';
 import { targetText } from '../messages/targets.ts';
@@ -58,6 +62,7 @@ async function extrasOf(
   return {
     waiting: waitingOf(home, view),
     usage: readUsage(home, view),
+    usual: new PastRuns(home).usualOf(view),
     supervisorError: readLastCrash(job)?.why,
     ports: portsOf(processes.map(({ pid }) => pid)),
     logPath: job.log,
@@ -82,7 +87,7 @@ function describeLog(job: JobPaths, stream: Stream): string {
   return text;
 }
 
-function describe(view: JobView, home: Home, extras: Extras): [string, string][] {
+function describe(view: JobView, home: Home, extras: Extras, pastRuns: PastRun[]): [string, string][] {
   const job = home.job(view.id);
   const now = systemClock.now();
   const spec = 'spec' in view ? view.spec : undefined;
@@ -126,6 +131,8 @@ function describe(view: JobView, home: Home, extras: Extras): [string, string][]
       took !== null ? renderDuration(took) : status?.phase === 'ended' && startedAt !== null && NOT_KNOWN,
     ],
     ['used', usageText(extras.usage ?? null)],
+    ['usually', extras.usual && usualText(extras.usual)],
+    ...pastRuns.map((run): DetailRow => [`run ${run.id}`, spec && pastRunText(run, spec, now)]),
     ['limits', limits ? limits.filter(Boolean).join(' ') : undefined],
     ['started by', spec && startedText(spec)],
     ['session', spec?.session && safe(sessionText(spec.session))],
@@ -154,7 +161,12 @@ export const show = verb({
   operands: 'REF',
   arity: [1, 1],
   summary: 'show everything about one job',
-  description: ['Command, directory, times, how it ended and why, processes, ports, log.'],
+  description: [
+    'Command, directory, times, what it used, how it ended and why, processes, ports, log.',
+    '',
+    'Of a job with a name it says how long the successes among the last 20 runs of that name usually took.',
+    'show NAME lists these runs.',
+  ],
   examples: [['bgjob show 42 --json', 'for a script']],
   options: {},
   async run(context, { words }) {
@@ -166,8 +178,10 @@ export const show = verb({
     if (output.json) {
       output.object(jobObject(view, systemClock.now(), extras));
     } else {
+      const isNamed = parseReference(words[0]!)?.kind === 'name' && 'spec' in view;
+      const runs = isNamed ? new PastRuns(home).of(view.spec) : [];
       const paint = statePainter(output, view);
-      for (const [name, text] of describe(view, home, extras))
+      for (const [name, text] of describe(view, home, extras, runs))
         output.line(`${name.padEnd(11)}${name === 'state' ? paint(text) : text}`);
     }
     if (view.kind === 'ended') markReported(output, home, view);

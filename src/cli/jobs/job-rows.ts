@@ -8,6 +8,7 @@ import { type Here, newestNamed } from '../../engine/observe/resolve.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
 import { QueueOverview } from '../../engine/queue/queue-status.ts';
 import { readUsage } from '../../engine/usage/job-usage.ts';
+import { PastRuns, type Usual } from '../../engine/usage/past-runs.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listIds } from '../../job/home/ids.ts';
 import {
@@ -24,7 +25,7 @@ import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts
 import { queuedIds } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
-import { commandLine, jobObject, stateText, tookMs, usageCells } from '../messages/job-text.ts';
+import { commandLine, jobObject, stateText, tookCell, tookMs, usageCells } from '../messages/job-text.ts';
 import { targetLabel } from '../messages/targets.ts';
 import type { Output } from '../output/output.ts';
 import { stderrOf } from './stderr-log.ts';
@@ -141,9 +142,10 @@ export function* objectsOf(
   views: Iterable<JobView>,
   facts: ProcessFacts,
   overview = new QueueOverview(home),
-  withUsage = false,
+  looks = { usage: false, usual: false },
 ): Generator<object> {
   const now = systemClock.now();
+  const past = looks.usual ? new PastRuns(home) : null;
   for (const view of views) {
     const leftovers = facts.countLeftovers(view);
     const ports = facts.portsOf(view);
@@ -156,8 +158,17 @@ export function* objectsOf(
     const waiting = overview.waitingOf(view);
     const gone = { trimmedBytes, emptiedBytes };
     const stderr = stderrOf(home, view);
-    const usage = withUsage ? readUsage(home, view) : null;
-    const known = { leftovers, ...(ports && { ports }), ...log, ...gone, waiting, stderr, usage };
+    const usage = looks.usage ? readUsage(home, view) : null;
+    const known = {
+      leftovers,
+      ...(ports && { ports }),
+      ...log,
+      ...gone,
+      waiting,
+      stderr,
+      usage,
+      usual: usualOf(view, past),
+    };
     yield jobObject(view, now, known);
   }
 }
@@ -196,6 +207,10 @@ export function targetCell(view: JobView): string {
   return target ? targetLabel(target) : '-';
 }
 
+/** Of a job that runs; else no command asks how long it will take. */
+const usualOf = (view: JobView, past: PastRuns | null): Usual | null =>
+  past !== null && view.kind === 'live' && 'startedAt' in view.status ? past.usualOf(view) : null;
+
 /** One row of the table. */
 export function cellsOf(
   home: Home,
@@ -203,13 +218,15 @@ export function cellsOf(
   facts: ProcessFacts,
   overview = new QueueOverview(home),
   { withTargets, withUsage }: Omit<ShownColumns, 'withPorts'> = { withTargets: false, withUsage: false },
+  past: PastRuns | null = null,
 ): string[] {
   const now = systemClock.now();
   const created = 'spec' in view ? view.spec.createdAt : null;
   const duration = (ms: number | null) => (ms === null ? '-' : renderDuration(ms));
   const name = 'spec' in view ? view.spec.name : null;
   const age = created === null ? null : now - created;
-  const times = [age, tookMs(view, now), idleMs(home, view, now)].map(duration);
+  const took = tookCell(tookMs(view, now), usualOf(view, past));
+  const times = [duration(age), took, duration(idleMs(home, view, now))];
   const ports = facts.portsOf(view);
   const state = stateText(view, facts.countLeftovers(view), overview.waitingOf(view), 'cell');
   return [

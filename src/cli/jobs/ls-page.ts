@@ -3,6 +3,7 @@
  * a pipe.
  */
 import { systemClock } from '../../base/clock.ts';
+import { PastRuns } from '../../engine/usage/past-runs.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobView } from '../../job/view.ts';
 import { noJobsText } from '../messages/lists.ts';
@@ -58,7 +59,8 @@ export async function pageOf(
   const mayLeave = withPorts || views.some(({ kind }) => kind === 'ended');
   const facts = mayLeave ? await readProcessFacts(home, withPorts) : NO_PROCESS_FACTS;
   const columns = { withPorts, withTargets: hasTarget(views), withUsage: asked.usage };
-  const cells = views.map((view) => cellsOf(home, view, facts, picked.overview, columns));
+  const past = new PastRuns(home);
+  const cells = views.map((view) => cellsOf(home, view, facts, picked.overview, columns, past));
   const isLive = views.some(({ kind }) => kind === 'live');
   const rest = picked.rest().join('; ');
   const hint = lostHint(home, views);

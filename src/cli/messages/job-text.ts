@@ -4,6 +4,7 @@ import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { HiddenProcess } from '../../engine/observe/leftovers.ts';
 import type { Waiting } from '../../engine/queue/queue-status.ts';
 import { type JobUsage, recordedUsage } from '../../engine/usage/job-usage.ts';
+import type { PastRun, Usual } from '../../engine/usage/past-runs.ts';
 import { EXIT } from '../../job/failure.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import { signalOfCode } from '../../job/signals.ts';
@@ -127,6 +128,22 @@ export function sentence(
     : tookMs(view, now);
   const time = took === null ? '' : `${view.kind === 'ended' ? ' after ' : ' '}${renderDuration(took)}`;
   return `${jobLabel(view)} ${paint(stateText(view, leftovers))}${time}`;
+}
+
+/** `2m10s (12 runs)`: only successes are counted. */
+export const usualText = ({ durationMs, runs }: Usual): string =>
+  `${renderDuration(durationMs)} (${plural(runs, 'run')})`;
+
+/** How long it has run, or ran: `1m05s of ~2m10s` while it runs. */
+export function tookCell(took: number | null, usual: Usual | null): string {
+  if (took === null) return '-';
+  return usual ? `${renderDuration(took)} of ~${renderDuration(usual.durationMs)}` : renderDuration(took);
+}
+
+/** A row of `show`: `exited 0 after 2m8s, 3h ago`. */
+export function pastRunText({ outcome, tookMs, endedAt }: PastRun, spec: Spec, now: number): string {
+  const after = tookMs === null ? '' : ` after ${renderDuration(tookMs)}`;
+  return `${outcomeText(outcome, spec, 'cell')}${after}, ${renderDuration(now - endedAt)} ago`;
 }
 
 /** `1.9G`. */
@@ -283,6 +300,7 @@ export interface Extras {
   waiting?: Waiting | undefined;
   /** Of a live job; that of an ended one is in its record. */
   usage?: JobUsage | null;
+  usual?: Usual | null;
 }
 
 function originObject(spec: Spec | null): object | null {
@@ -332,6 +350,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     startedAt: iso(startedAt),
     endedAt: iso(status?.phase === 'ended' ? shownEnd(status) : null),
     durationMs: tookMs(view, now),
+    usual: extras.usual ?? null,
     cpuMs: usage?.cpuMs ?? null,
     memoryBytes: usage?.memoryBytes ?? null,
     peakMemoryBytes: usage?.peakMemoryBytes ?? null,

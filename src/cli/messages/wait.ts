@@ -3,6 +3,7 @@ import { renderDuration, renderSize, systemClock } from '../../base/clock.ts';
 import type { Pattern } from '../../base/text/pattern.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { listenerText } from '../../engine/observe/port-owner.ts';
+import type { Usual } from '../../engine/usage/past-runs.ts';
 import type { ConditionMet, OutputFacts, WaitNews } from '../../engine/wait/condition.ts';
 import type { NotCounted } from '../../engine/wait/counted.ts';
 import type { Piece, Stream } from '../../job/log/log.ts';
@@ -10,7 +11,7 @@ import type { RemovedFailure } from '../../job/rounds/removed-jobs.ts';
 import { type Session, sessionText } from '../../job/session.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
 import { type EndedView, type JobView, stateWord } from '../../job/view.ts';
-import { jobLabel, jobs, stateText, tookMs } from './job-text.ts';
+import { jobLabel, jobs, stateText, tookMs, usualText } from './job-text.ts';
 import {
   badValue,
   cannotCombine,
@@ -97,6 +98,9 @@ export const SAME_COMMAND = 'the same command again';
 
 export const moreRunningText = (shown: number, more: number) =>
   `(${shown === 0 ? '' : 'the first that run; '}${jobs(more)} more did not end)`;
+
+/** `usually 2m10s (12 runs), `; empty: that is not known. */
+export const usuallyText = (usual: Usual | null): string => (usual ? `usually ${usualText(usual)}, ` : '');
 
 export function lastOutputText(last: { text: string; agoMs: number } | null): string {
   if (!last) return 'no output yet';

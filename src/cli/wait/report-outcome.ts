@@ -5,6 +5,7 @@ import { foldRepeats, readableLines } from '../../base/text/sanitize.ts';
 import { forgetUnownedEnvironment } from '../../engine/launch/stored-environment.ts';
 import { processesOf } from '../../engine/observe/leftovers.ts';
 import { QueueOverview } from '../../engine/queue/queue-status.ts';
+import { PastRuns } from '../../engine/usage/past-runs.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { Log, readLogSize, type Stream } from '../../job/log/log.ts';
@@ -34,6 +35,7 @@ import {
   REMOVED_MEANWHILE,
   stillRunningText,
   trimmedText,
+  usuallyText,
 } from '../messages/wait.ts';
 import { markReported } from '../output/mark-reported.ts';
 import type { Output } from '../output/output.ts';
@@ -198,12 +200,14 @@ export function printStillRunning(
   const exit = deadline.exit();
   const now = systemClock.now();
   const overview = new QueueOverview(home);
+  const past = new PastRuns(home);
   for (const view of views) {
+    const usual = past.usualOf(view);
     const last = lastOutput(home, view, now);
     const waiting = overview.waitingOf(view);
     if (output.json)
       output.object({
-        ...jobObject(view, now, { ...logFacts(home, view), ...(waiting && { waiting }) }),
+        ...jobObject(view, now, { ...logFacts(home, view), ...(waiting && { waiting }), usual }),
         result: 'running',
         ...exit,
         tail: [],
@@ -211,7 +215,7 @@ export function printStillRunning(
         lastOutput: last,
       });
     else if (waiting && !last) output.line(sentence(view, now, 0, waiting));
-    else output.line(`${sentence(view, now, 0, waiting)}, ${lastOutputText(last)}`);
+    else output.line(`${sentence(view, now, 0, waiting)}, ${usuallyText(usual)}${lastOutputText(last)}`);
   }
   printPauses(output, home, waited);
   if (!output.json) output.next(stillRunningText(views, waited.length), again);

@@ -8,6 +8,7 @@ import { readableLines, safe } from '../../base/text/sanitize.ts';
 import { recoverAll } from '../../engine/automation/recovery.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
 import { readUsage } from '../../engine/usage/job-usage.ts';
+import { PastRuns } from '../../engine/usage/past-runs.ts';
 import { HomeWatcher } from '../../engine/wait/home-watcher.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
@@ -80,6 +81,8 @@ export class WatchModel {
   private watcher: HomeWatcher | undefined;
   private facts: ProcessFacts = { countLeftovers: () => 0, portsOf: () => [] };
   private nextFacts = 0;
+  /** Read again when a job has ended, and now and then. */
+  private past: PastRuns | undefined;
   private endedWithFacts = new Set<JobId>();
   private nextRecovery = 0;
   /** Ports since the process table was read, and how long it took to find them, milliseconds. */
@@ -216,6 +219,7 @@ export class WatchModel {
     // a job ended since then: its processes are gone, or left over
     if (begun >= this.nextFacts || ended.some((id) => !this.endedWithFacts.has(id))) {
       this.endedWithFacts = new Set(ended);
+      this.past = undefined;
       this.facts = await readProcessFacts(home, true);
       const took = systemClock.monotonic() - begun + this.portsMs;
       this.nextFacts = begun + Math.max(FACTS_MS, took * FACTS_SHARE);
@@ -229,7 +233,8 @@ export class WatchModel {
 
   private rowOf(home: Home, view: JobView, overview: Parameters<typeof cellsOf>[3], now: number): WatchRow {
     const facts = { ...this.facts, portsOf: () => undefined };
-    const [, name, state, age, , idle] = cellsOf(home, view, facts, overview);
+    this.past ??= new PastRuns(home);
+    const [, name, state, age, took, idle] = cellsOf(home, view, facts, overview, undefined, this.past);
     const spec = 'spec' in view ? view.spec : null;
     return {
       id: view.id,
@@ -237,7 +242,8 @@ export class WatchModel {
       name: spec?.name == null ? null : name!,
       state: state!,
       tone: toneOfView(view),
-      age: age!,
+      // `1m05s of ~2m10s` says more
+      age: took!.includes('~') ? took! : age!,
       idle: idle!,
       command: commandLine(view),
       project: safe(spec?.project ?? ''),
