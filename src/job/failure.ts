@@ -80,7 +80,7 @@ export type ScheduleTrouble =
 
 /** What a key of config.json takes. */
 export type ConfigValue =
-  | ('duration' | 'size' | 'log size' | 'text' | 'notify' | 'queue' | 'count' | 'object')
+  | ('duration' | 'size' | 'log size' | 'memory size' | 'text' | 'notify' | 'queue' | 'count' | 'object')
   | ('target name' | 'engine' | 'host' | 'list of words' | 'absolute path' | 'slots')
   | ('login node' | 'partition' | 'options of sbatch' | 'line of sh');
 

@@ -34,6 +34,7 @@ const NEEDED: { [K in keyof DraftFields]: 'known' | ((value: DraftFields[K]) => 
   graceMs: 'known',
   maxLogBytes: 'known',
   onMaxLog: 'known',
+  memory: (bytes) => bytes !== null,
   split: 'known',
   placement: 'known',
   target: (target) => target !== null,
@@ -48,7 +49,10 @@ const NEEDED: { [K in keyof DraftFields]: 'known' | ((value: DraftFields[K]) => 
   server: 'known',
 };
 
-type Needing = Pick<DraftFields, 'stdin' | 'pty' | 'onExit' | 'notify' | 'tell' | 'placement' | 'target'>;
+type Needing = Pick<
+  DraftFields,
+  'stdin' | 'pty' | 'onExit' | 'notify' | 'tell' | 'placement' | 'target' | 'memory'
+>;
 
 /** Empty for a job that does not wait: the program that adds it also starts it. */
 export function needsOf(draft: Needing): string[] {

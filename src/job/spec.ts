@@ -142,6 +142,8 @@ const draftFields = {
   /** The limit of the log on disk, bytes, and what happens there. Jobs of 0.1.0 have no limit. */
   maxLogBytes: is.since(is.nullable(is.count), null),
   onMaxLog: is.since(is.literal('trim', 'kill'), 'trim'),
+  /** `--memory`, bytes: the most memory of all its processes together. */
+  memory: is.since(is.nullable(is.count), null),
   split: is.since(is.flag, false),
   stdin: is.since(is.nullable(stdinSchema), null),
   /** The job runs in a terminal of this size, and `send` can write to it. */

@@ -27,7 +27,7 @@ export type FirstSignal = is.SchemaType<typeof firstSignalSchema>;
 const stopFields = is.object({
   /** What asked, as text: `kill`, `the --timeout of 10m`. */
   by: is.text,
-  cause: is.literal('kill', 'timeout', 'idle-timeout', 'max-log'),
+  cause: is.literal('kill', 'timeout', 'idle-timeout', 'max-log', 'memory'),
   signal: is.text,
   graceMs: is.count,
   at: is.time,

@@ -11,7 +11,7 @@ import { type LivePhase, ranMs, type State, type Status, type StatusOf } from '.
 /** For people, in JSON and in BGJOB_OUTCOME. */
 export const STATE_WORDS = [
   ...(['queued', 'starting', 'running', 'stopping', 'paused'] as const),
-  ...(['exited', 'killed', 'timed-out', 'cancelled', 'skipped', 'start-failed', 'lost'] as const),
+  ...(['exited', 'killed', 'memory', 'timed-out', 'cancelled', 'skipped', 'start-failed', 'lost'] as const),
   ...(['unreadable', 'elsewhere'] as const),
 ] as const;
 export type StateWord = (typeof STATE_WORDS)[number];
@@ -58,6 +58,7 @@ export function stateWord(view: JobView): StateWord {
   if (view.kind === 'live') return pauseOf(view.status) ? 'paused' : view.status.phase;
   if (view.kind !== 'ended') return view.kind;
   const { kind } = view.status.outcome;
+  if (kind === 'killed' && view.status.stop?.cause === 'memory') return 'memory';
   // a failure is for people what exited with a code other than 0, too: on disk the word stays
   return kind === 'failed' ? 'start-failed' : kind;
 }

@@ -73,7 +73,7 @@ export class Supervision {
   private attempts: Attempt[] = [];
   left: Identity[] = [];
   private usage: Usage | null = null;
-  private readonly meter = new UsageMeter(() => readShimRecord(this).main);
+  private readonly meter: UsageMeter;
   private readonly publication: Publication;
   private readonly pauses = new PauseControl(this);
   readonly trim: Trim;
@@ -94,6 +94,10 @@ export class Supervision {
       this.usage = before.value.usage ?? null;
     }
     Supervision.all.add(this);
+    this.meter = new UsageMeter(() => readShimRecord(this).main, {
+      bytes: spec.memory,
+      onReached: (stop) => this.dispatch({ type: 'limit-reached', stop }),
+    });
     this.trim = new Trim(home, spec, (stop) => this.dispatch({ type: 'limit-reached', stop }));
   }
 

@@ -2,46 +2,76 @@
  * What a job costs, as its owner measures it: samples of its processes while it runs, and the CPU time that the
  * shim records at the end. The shim misses processes for which none waited, such as the children of a killed
  * process; samples miss what happens between two of them. So the larger figure counts.
+ *
+ * With --memory the memory is compared with the limit each second.
  */
-import { sampleTree } from '../engine/usage/sample.ts';
+import { renderExactSize, renderSize, systemClock } from '../base/clock.ts';
+import { HAS_PROC } from '../engine/os/process-identity.ts';
+import { sampleByPs, sampleTree } from '../engine/usage/sample.ts';
 import { readShimCpuMs } from '../engine/usage/usage-file.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import type { Identity } from '../job/identity.ts';
-import type { Usage } from '../job/state.ts';
+import type { Stop, Usage } from '../job/state.ts';
 
 const FIRST_MS = 1000;
-/** A sample takes a millisecond of CPU: so 100 jobs take 0.3 % of a core. */
 const LONGEST_MS = 30_000;
+const LIMIT_MS = 1000;
+
+interface Limit {
+  /** `--memory`; null: none. */
+  bytes: number | null;
+  onReached(stop: Stop): void;
+}
+
+/** As the kernel ends a process that is out of memory: a process that cleans up would need more of it. */
+export const memoryStop = (bytes: number, used: number | null): Stop => ({
+  by: `--memory ${renderExactSize(bytes)}${used === null ? '' : `: used ${renderSize(used)}`}`,
+  cause: 'memory',
+  signal: 'SIGKILL',
+  graceMs: 0,
+  at: systemClock.now(),
+});
 
 export class UsageMeter {
   private timer: NodeJS.Timeout | undefined;
   private intervalMs = FIRST_MS;
+  private leftMs = FIRST_MS;
   private cpuMs: number | null = null;
   private peakBytes: number | null = null;
 
-  /** `findMain`: the main process, as soon as the shim has recorded it. */
-  constructor(private readonly findMain: () => Identity | undefined) {}
+  constructor(
+    /** The main process, as soon as the shim has recorded it. */
+    private readonly findMain: () => Identity | undefined,
+    private readonly limit: Limit,
+  ) {}
 
   /** Samples after 1, 2, 4 … seconds, at last every 30 seconds. */
   start(): void {
     if (this.timer) return;
-    const next = () => {
-      this.timer = setTimeout(() => {
-        this.sample();
-        this.intervalMs = Math.min(this.intervalMs * 2, LONGEST_MS);
-        next();
-      }, this.intervalMs);
-      this.timer.unref();
-    };
-    next();
+    const { bytes } = this.limit;
+    const waitMs = bytes === null ? this.leftMs : Math.min(this.leftMs, LIMIT_MS);
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      this.leftMs -= waitMs;
+      const isDue = this.leftMs <= 0;
+      if (isDue) this.leftMs = this.intervalMs = Math.min(this.intervalMs * 2, LONGEST_MS);
+      // first, because the next call may stop the meter
+      this.start();
+      this.sample(isDue ? 0 : bytes!);
+    }, waitMs);
+    this.timer.unref();
   }
 
-  sample(): void {
-    const main = this.findMain();
-    const sample = main && sampleTree(main);
+  sample(bound = 0): void {
+    const { bytes } = this.limit;
+    const main = HAS_PROC || bytes !== null ? this.findMain() : undefined;
+    const sample = main && (HAS_PROC ? sampleTree(main, bound) : sampleByPs(main));
     if (!sample) return;
-    this.cpuMs = Math.max(this.cpuMs ?? 0, sample.cpuMs);
-    this.peakBytes = Math.max(this.peakBytes ?? 0, sample.memoryBytes, sample.largestBytes);
+    const { cpuMs, memoryBytes, largestBytes } = sample;
+    if (cpuMs !== null) this.cpuMs = Math.max(this.cpuMs ?? 0, cpuMs);
+    this.peakBytes = Math.max(this.peakBytes ?? 0, memoryBytes ?? 0, largestBytes);
+    if (bytes !== null && memoryBytes !== null && memoryBytes > bytes)
+      this.limit.onReached(memoryStop(bytes, memoryBytes));
   }
 
   stop(): void {
@@ -53,6 +83,8 @@ export class UsageMeter {
     const [shimMs, { cpuMs, peakBytes }] = [readShimCpuMs(job, attempt), this];
     if (shimMs !== null && shimMs >= (cpuMs ?? 0))
       return { cpuMs: shimMs, peakMemoryBytes: peakBytes, from: 'shim' };
-    return cpuMs === null ? null : { cpuMs, peakMemoryBytes: peakBytes, from: 'samples' };
+    return cpuMs === null && peakBytes === null
+      ? null
+      : { cpuMs, peakMemoryBytes: peakBytes, from: 'samples' };
   }
 }

@@ -26,6 +26,7 @@ export const triggerCalled = (name: string): Trigger => ({
     graceMs: 5000,
     maxLogBytes: null,
     onMaxLog: 'trim',
+    memory: null,
     split: false,
     stdin: null,
     pty: null,

@@ -36,6 +36,7 @@ export const TEMPLATE_OPTIONS = {
   grace,
   'max-log': DRAFT_OPTIONS['max-log'],
   'on-max-log': DRAFT_OPTIONS['on-max-log'],
+  memory: DRAFT_OPTIONS.memory,
   'on-exit': DRAFT_OPTIONS['on-exit'],
   split,
   'no-pipefail': DRAFT_OPTIONS['no-pipefail'],
@@ -151,8 +152,8 @@ export function parseTemplate(
     v: 1,
     name: options.name ?? nameFrom(words, isTaken),
     draft: { ...draft, env, changedVariables, placement: null },
-    // an older scheduler would start its jobs on this machine
-    needs: target ? ['target'] : [],
+    // an older scheduler would start its jobs on this machine, and without the limit
+    needs: [...(target ? ['target'] : []), ...(draft.memory !== null ? ['memory'] : [])],
     queue: options.queue,
     environment,
     ...thisAdded(),

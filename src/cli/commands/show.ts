@@ -101,6 +101,7 @@ function describe(view: JobView, home: Home, extras: Extras, pastRuns: PastRun[]
     spec.idleTimeoutMs !== null && `--idle-timeout ${renderDuration(spec.idleTimeoutMs)}`,
     `--grace ${renderDuration(spec.graceMs)}`,
     spec.maxLogBytes !== null && `--max-log ${renderExactSize(spec.maxLogBytes)}`,
+    spec.memory !== null && `--memory ${renderExactSize(spec.memory)}`,
     spec.maxLogBytes !== null && spec.onMaxLog === 'kill' && '--on-max-log kill',
   ];
   const rows: DetailRow[] = [

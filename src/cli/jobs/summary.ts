@@ -12,7 +12,7 @@ function kindOf(view: JobView): string {
   if (wasStopped(view)) return 'stopped';
   if (view.kind === 'ended' && view.status.outcome.kind === 'exited')
     return view.status.outcome.code === 0 ? 'done' : 'failed';
-  if (['killed', 'timed-out', 'start-failed', 'lost', 'unreadable'].includes(word)) return 'failed';
+  if (['killed', 'memory', 'timed-out', 'start-failed', 'lost', 'unreadable'].includes(word)) return 'failed';
   return word;
 }
 

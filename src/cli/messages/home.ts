@@ -217,6 +217,7 @@ const CONFIG_VALUES: Record<ConfigValue, string> = {
   duration: 'a duration such as "90s", "5m", "7d"',
   size: 'a size such as "64M", "2G"',
   'log size': 'a size of at least "64k", such as "64M", "2G"',
+  'memory size': 'a size of at least "1M", such as "512M", "8G"',
   text: 'a text',
   notify: NOTIFY_WHENS.map((one) => `"${one}"`).join(' or '),
   queue: 'the name of a queue: letters, digits and . _ -, not digits alone',

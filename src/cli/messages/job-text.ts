@@ -66,9 +66,9 @@ export const outcomeText = (outcome: Outcome, spec: Spec, form: Form = 'whole'):
     lost: ({ why }) => `lost (${safe(why)})`,
   });
 
-/** `killed SIGTERM (--max-log 10M)`: this limit has no outcome of its own. */
+/** `killed SIGTERM (--max-log 10M)`: these limits have no outcome of their own. */
 function withCause(text: string, stop: Stop | null): string {
-  if (stop?.cause !== 'max-log') return text;
+  if (stop?.cause !== 'max-log' && stop?.cause !== 'memory') return text;
   return text.endsWith(')') ? `${text.slice(0, -1)}, ${safe(stop.by)})` : `${text} (${safe(stop.by)})`;
 }
 

@@ -367,6 +367,7 @@ export const badTargetWord = (word: string, call: TargetCall) =>
 /** Why each of these is refused: its work needs a process on this machine. */
 const ONLY_HERE: Record<string, string> = {
   '--idle-timeout': 'no process there watches the output: --timeout is kept there',
+  '--memory': 'no process there measures it: a shell line can begin with ulimit -v KILOBYTES',
   '--on-max-log trim': 'a job there is stopped at the limit of its log',
   '--pty': 'there is no terminal there',
   '--stdin hold': 'bgjob send does not reach it: --stdin FILE gives it a file',

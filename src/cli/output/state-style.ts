@@ -3,7 +3,7 @@
 import { type JobView, type StateWord, stateWord } from '../../job/view.ts';
 import type { Color, Output } from './output.ts';
 
-const BAD: readonly StateWord[] = ['killed', 'timed-out', 'start-failed', 'lost', 'unreadable'];
+const BAD: readonly StateWord[] = ['killed', 'memory', 'timed-out', 'start-failed', 'lost', 'unreadable'];
 
 /** Red only for failures, green for running jobs and successes, dim for the rest. */
 export type Tone = 'live' | 'good' | 'bad' | 'dim';

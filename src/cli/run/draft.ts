@@ -8,7 +8,7 @@ import type { Draft } from '../../engine/launch/launch.ts';
 import { findCommand } from '../../engine/os/programs.ts';
 import { placementFor } from '../../engine/queue/enqueue.ts';
 import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
-import { LEAST_MAX_LOG_BYTES } from '../../job/home/config.ts';
+import { LEAST_MAX_LOG_BYTES, LEAST_MEMORY_BYTES } from '../../job/home/config.ts';
 import { projectOf } from '../../job/home/project.ts';
 import { withoutSecrets } from '../../job/session.ts';
 import { DEFAULT_GRACE_MS } from '../../job/spec.ts';
@@ -22,6 +22,7 @@ import {
   foreignVariableName,
   logLimitTooSmall,
   longPtyCommand,
+  memoryTooSmall,
   STDIN_SCRIPT,
   twoReadersOfStdin,
   zeroLimit,
@@ -78,6 +79,11 @@ export const DRAFT_OPTIONS = {
     kind: 'text',
     value: 'trim|kill',
     text: 'at that size: cut the middle out of the log (default), or stop the job',
+  },
+  memory: {
+    kind: 'size',
+    value: 'SIZE',
+    text: 'kill the job when all its processes together use more than SIZE of memory (137)',
   },
   'on-exit': { kind: 'text', value: 'CMD', text: 'a shell line to run after the job has ended' },
   ...NOTIFY_OPTIONS,
@@ -193,6 +199,9 @@ export function frameOf(
   if (!tags.ok) return tags;
   const logLimit = logLimitOf(options['max-log'] ?? config.value.maxLogBytes, options['on-max-log']);
   if (!logLimit.ok) return logLimit;
+  // config.json means jobs of this machine
+  const memory = options.memory ?? (target ? null : config.value.memoryBytes);
+  if (memory !== null && memory < LEAST_MEMORY_BYTES) return fail(memoryTooSmall(memory));
   const onExit = onExitOf(options['on-exit']);
   if (!onExit.ok) return onExit;
   // a batch may have a thousand jobs: config.json asks for no notification of each
@@ -231,6 +240,7 @@ export function frameOf(
       ...logLimit.value,
       // no process there cuts a log
       ...(target && { onMaxLog: 'kill' }),
+      memory,
       split: options.split,
       onExit: onExit.value,
       notify: notify.value,

@@ -67,6 +67,7 @@ export function inDirectoryThere(target: Target, asked: string | null, here: str
 interface Limited {
   'idle-timeout': number | null;
   'on-max-log': string | null;
+  memory: number | null;
   stdin: string | null;
   pty: boolean;
   'until-port'?: string[];
@@ -78,6 +79,7 @@ export function checkForTarget(options: Limited, { name }: Target): Result<void>
   const given: [option: string, isGiven: boolean][] = [
     ['--idle-timeout', options['idle-timeout'] !== null],
     ['--on-max-log trim', options['on-max-log'] === 'trim'],
+    ['--memory', options.memory !== null],
     ['--pty', options.pty],
     ['--stdin hold', options.stdin === 'hold'],
     ['--until-port', (options['until-port'] ?? []).length > 0],

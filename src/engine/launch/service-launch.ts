@@ -58,6 +58,7 @@ export async function startService(home: Home, service: ServiceJob): Promise<Res
     graceMs: 5000,
     maxLogBytes: OWN_LOG_BYTES,
     onMaxLog: 'trim',
+    memory: null,
     split: false,
     stdin: null,
     pty: null,

@@ -20,7 +20,7 @@ export function readUsage(home: Home, view: JobView): JobUsage | null {
   const sample = main && sampleTree(main);
   if (!sample) return null;
   const { cpuMs, memoryBytes, largestBytes } = sample;
-  return { cpuMs, memoryBytes, peakMemoryBytes: Math.max(memoryBytes, largestBytes), from: 'samples' };
+  return { cpuMs, memoryBytes, peakMemoryBytes: Math.max(memoryBytes ?? 0, largestBytes), from: 'samples' };
 }
 
 /** Of an ended job; null: nothing is known, as of a lost one. */

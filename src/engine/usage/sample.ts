@@ -8,11 +8,13 @@ import { readText } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
 import type { Identity } from '../../job/identity.ts';
 import { HAS_PROC, parseStat, TICKS_PER_SECOND } from '../os/process-identity.ts';
+import { runTool } from '../os/programs.ts';
 
 export interface Sample {
-  /** With the CPU time of ended processes for which one of these has waited. */
-  cpuMs: number;
-  memoryBytes: number;
+  /** With the CPU time of ended processes for which one of these has waited. Null: without /proc. */
+  cpuMs: number | null;
+  /** Null: it was not asked for exactly, and is surely not above the bound. */
+  memoryBytes: number | null;
   /** The largest memory that one of them ever had. */
   largestBytes: number;
 }
@@ -21,8 +23,11 @@ export interface Sample {
 const MOST_ROLLUPS = 20;
 const MOST_PROCESSES = 5000;
 
-/** Undefined if the main process is gone, or cannot be seen. */
-export function sampleTree(main: Identity): Sample | undefined {
+/**
+ * Undefined if the main process is gone, or cannot be seen. Which pages the processes share is looked up only
+ * if they may use more than `bound` bytes: for a large process that takes milliseconds.
+ */
+export function sampleTree(main: Identity, bound = 0): Sample | undefined {
   if (!HAS_PROC) return undefined;
   const pids = [main.pid];
   const seen = new Set(pids);
@@ -48,9 +53,27 @@ export function sampleTree(main: Identity): Sample | undefined {
   if (memories.length === 0) return undefined;
   return {
     cpuMs: (ticks * 1000) / TICKS_PER_SECOND,
-    memoryBytes: sumOf(memories) * 1024,
+    memoryBytes: roughSumOf(memories) * 1024 <= bound ? null : sumOf(memories) * 1024,
     largestBytes: largestKb * 1024,
   };
+}
+
+/** For a system without /proc, from one call of ps. */
+export function sampleByPs({ pid }: Identity): Sample | undefined {
+  return parsePsSample(runTool('ps', ['-axo', 'pid=,ppid=,rss=']), pid);
+}
+
+export function parsePsSample(text: string, main: number): Sample | undefined {
+  const rows = text.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+  const tree = new Set([main]);
+  // a child may stand before its parent
+  for (let before = 0; before < tree.size; ) {
+    before = tree.size;
+    for (const [pid, ppid] of rows) if (tree.has(ppid!)) tree.add(pid!);
+  }
+  const sizes = rows.flatMap(([pid, , kb]) => (tree.has(pid!) ? [kb! * 1024] : []));
+  if (sizes.length === 0) return undefined;
+  return { cpuMs: null, memoryBytes: sizes.reduce((a, b) => a + b), largestBytes: Math.max(...sizes) };
 }
 
 /** utime, stime, cutime, cstime: fields 14 to 17 of proc(5). */
@@ -63,6 +86,9 @@ const kilobytes = (text: string, name: string): number => {
   const at = text.indexOf(`${name}:`);
   return at < 0 ? 0 : Number.parseInt(text.slice(at + name.length + 1), 10) || 0;
 };
+
+const roughSumOf = (memories: { anonymous: number; other: number }[]): number =>
+  memories.reduce((sum, { anonymous, other }) => sum + anonymous + other, 0);
 
 /** Pages that processes share count once. For many processes: files and shared memory of one of them. */
 function sumOf(memories: { pid: number; anonymous: number; other: number }[]): number {

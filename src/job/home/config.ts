@@ -27,6 +27,7 @@ import { DEFAULT_RETENTION, type RetentionRules } from './retention.ts';
 export interface Config {
   graceMs: number | null;
   maxLogBytes: number | null;
+  memoryBytes: number | null;
   /** For all jobs that are not of a batch or schedule. */
   notify: NotifyWhen | null;
   /** The same for `--tell`. */
@@ -42,6 +43,7 @@ export interface Config {
 
 /** With less, head and end of a log would be a few lines only. */
 export const LEAST_MAX_LOG_BYTES = 64 * 2 ** 10;
+export const LEAST_MEMORY_BYTES = 2 ** 20;
 
 interface Key {
   /** Undefined: the value is wrong. */
@@ -163,6 +165,13 @@ const KEYS: Record<string, Entry> = {
       return bytes !== undefined && bytes >= LEAST_MAX_LOG_BYTES ? bytes : undefined;
     },
     expected: 'log size',
+  },
+  memory: {
+    read: (value) => {
+      const bytes = parseSize(asText(value));
+      return bytes !== undefined && bytes >= LEAST_MEMORY_BYTES ? bytes : undefined;
+    },
+    expected: 'memory size',
   },
   notify: when,
   tell: when,
@@ -286,6 +295,7 @@ function configOf(values: Map<string, unknown>, home: string): Config {
   return {
     graceMs: get('grace'),
     maxLogBytes: get('maxLog'),
+    memoryBytes: get('memory'),
     notify: get('notify'),
     tell: get('tell'),
     queue: get('queue'),

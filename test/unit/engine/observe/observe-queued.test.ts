@@ -36,6 +36,7 @@ const spec: Spec & { placement: Placement } = {
     graceMs: 5000,
     maxLogBytes: null,
     onMaxLog: 'trim',
+    memory: null,
     split: false,
     stdin: null,
     pty: null,

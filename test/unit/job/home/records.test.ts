@@ -48,6 +48,7 @@ const SPEC: Spec = {
   graceMs: 0,
   maxLogBytes: 1 << 20,
   onMaxLog: 'trim',
+  memory: null,
   split: false,
   onExit: null,
   notify: null,
@@ -173,7 +174,7 @@ folderTest('what cannot be believed is unreadable, and says which field', (dir) 
   // fields that records of older versions do not have
   const later = [
     'needs',
-    ...['maxLogBytes', 'onMaxLog', 'split', 'script', 'placement', 'retry', 'backoffMs'],
+    ...['maxLogBytes', 'onMaxLog', 'memory', 'split', 'script', 'placement', 'retry', 'backoffMs'],
     ...['stdin', 'pty', 'onExit', 'notify', 'restartOf', 'origin', 'cwdLink', 'changedVariables', 'session'],
     ...['server', 'tell', 'target'],
   ];
