@@ -157,10 +157,14 @@ const usageSchema = is.object({
   cpuMs: is.nullable(is.amount),
   /** A lower bound, unless `from` is `cgroup`. */
   peakMemoryBytes: is.nullable(is.amount),
+  /** Where the exit status may mean SIGKILL: how much of the machine's memory was in use then, percent. */
+  machinePercent: is.since(is.nullable(is.amount), null),
   /** What told the CPU time, or else the memory. */
   from: is.literal('cgroup', 'shim', 'samples'),
 });
-export type Usage = is.SchemaType<typeof usageSchema>;
+export type Usage = Omit<is.SchemaType<typeof usageSchema>, 'machinePercent'> & {
+  machinePercent?: number | null;
+};
 
 const unseenSchema = is.object({
   /** `environments`: no /proc; `permission`: so many processes belong to another user. */

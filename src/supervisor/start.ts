@@ -2,7 +2,7 @@
  * How a supervisor starts its job: it makes the job's files durable, repeats the checks of `run`, reads
  * requests to stop, starts the shim, and learns of the end through the shim's socket.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, closeSync, constants, existsSync, fstatSync, readFileSync, statSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { systemClock } from '../base/clock.ts';
@@ -17,6 +17,7 @@ import { ioPriorityWords } from '../engine/os/io-priority.ts';
 import { describeStartError, interpreterTrouble, presentProgram } from '../engine/os/programs.ts';
 import { isOrderable } from '../engine/shim/batch-shim.ts';
 import { openRecords, shimCall } from '../engine/shim/shim.ts';
+import { enterGroup, type GroupEntry, groupName, memoryWay } from '../engine/usage/control-group.ts';
 import { openUsage } from '../engine/usage/usage-file.ts';
 import { EXIT } from '../job/failure.ts';
 import type { JobPaths } from '../job/home/paths.ts';
@@ -234,7 +235,8 @@ function startShim(supervision: Supervision, spec: Spec, environment: string[], 
   const [at, monotonicMs] = [systemClock.now(), systemClock.monotonic()];
   let child: ReturnType<typeof spawn>;
   try {
-    const call = shimCall(adopterCall(supervision), job, attempt, spec, environment);
+    const entry = groupEntry(supervision, environment);
+    const call = shimCall(adopterCall(supervision), job, attempt, spec, environment, undefined, entry);
     // this process may have inherited another job's I/O priority
     const [program, ...words] = [...ioPriorityWords(spec.placement?.ioPriority ?? null), call.program];
     child = underUmask(spec, () =>
@@ -287,6 +289,17 @@ function endShim(supervision: Supervision): void {
   supervision.shimEnded = true;
   supervision.checkMain();
   watchOrphan(supervision);
+}
+
+/** How a job with --memory enters a control group; undefined: there is none, and samples are compared. */
+function groupEntry({ home, attempt, spec }: Supervision, environment: string[]): GroupEntry | undefined {
+  if (spec.memory === null) return undefined;
+  const variables = Object.fromEntries(
+    environment.map((entry) => [entry.split('=', 1)[0]!, entry.slice(entry.indexOf('=') + 1)]),
+  );
+  const runs = ([program, ...words]: string[]) =>
+    spawnSync(program!, [...words, 'true'], { env: variables, stdio: 'ignore', timeout: 5000 }).status === 0;
+  return enterGroup(memoryWay(variables), groupName(home, spec.id, attempt), spec.memory, runs);
 }
 
 /** For a job without a queue, ours is the right one. */

@@ -15,6 +15,7 @@ import { isAlive, isStopped, type ProcessStat, readStat } from '../engine/os/pro
 import { removeFromQueue } from '../engine/queue/queued-job.ts';
 import { helperProcesses } from '../engine/shim/shim-record.ts';
 import { continueHelpers } from '../engine/stop/stop-processes.ts';
+import { groupName } from '../engine/usage/control-group.ts';
 import type { AnchoredHome } from '../job/home/anchored-home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import { type Owner, readExit, readState, readStops } from '../job/home/records.ts';
@@ -96,6 +97,7 @@ export class Supervision {
     Supervision.all.add(this);
     this.meter = new UsageMeter(() => readShimRecord(this).main, {
       bytes: spec.memory,
+      groupName: () => groupName(home, spec.id, this.attempt),
       onReached: (stop) => this.dispatch({ type: 'limit-reached', stop }),
     });
     this.trim = new Trim(home, spec, (stop) => this.dispatch({ type: 'limit-reached', stop }));
@@ -121,7 +123,9 @@ export class Supervision {
   private readUsage({ startedAt, outcome }: StatusOf<'ended'>): void {
     this.meter.stop();
     const isKnown = startedAt !== null && outcome.kind !== 'lost';
-    this.usage = isKnown ? this.meter.readTotal(this.job, this.attempt) : null;
+    this.usage = isKnown
+      ? this.meter.readTotal(this.job, this.attempt, 'code' in outcome ? outcome.code : null)
+      : null;
   }
 
   private enter(status: Status): void {
@@ -223,7 +227,14 @@ export class Supervision {
     // once
     this.readRequests(at);
     const ended: Event = { type: 'main-ended', at, code, known, tookMs: this.tookMs(at) };
-    this.dispatch(...sweeperSignals(this), ended);
+    const stop = this.status.phase === 'running' ? this.meter.kernelStop(code) : undefined;
+    const byKernel: Event[] = stop
+      ? [
+          { type: 'limit-reached', stop },
+          { type: 'signalled', signal: stop.signal },
+        ]
+      : [];
+    this.dispatch(...sweeperSignals(this), ...byKernel, ended);
   }
 
   /** Null: the two times tell the run time, because the wall clock was not changed. */

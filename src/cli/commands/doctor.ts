@@ -1,4 +1,5 @@
 /** `bgjob doctor`: finds what would end jobs early or break them, and says what to do. */
+
 import { attemptQuietly } from '../../base/result.ts';
 import type { Finding } from '../../engine/doctor/findings.ts';
 import { checkHome } from '../../engine/doctor/home-checks.ts';
@@ -6,6 +7,7 @@ import { checkJobs, type Inventory } from '../../engine/doctor/job-checks.ts';
 import { checkSystemd } from '../../engine/doctor/logind.ts';
 import { checkMachine } from '../../engine/doctor/machine.ts';
 import { findTool } from '../../engine/os/programs.ts';
+import { memoryWay } from '../../engine/usage/control-group.ts';
 import { EXIT, ok } from '../../job/failure.ts';
 import { homePath } from '../../job/home/home.ts';
 import { bootEntry } from '../automation/boot-entry.ts';
@@ -93,7 +95,7 @@ export const doctor = verb({
     const isWell = findings.every(isNote);
     if (isWell && !output.json) {
       const { looked, jobs } = inventory;
-      output.line(wellLine(path, findTool('bash'), looked, jobs));
+      output.line(wellLine(path, findTool('bash'), looked, jobs, memoryWay(env).way));
     }
     return ok(isWell ? SUCCESS : { code: EXIT.no, by: 'bgjob' });
   },

@@ -7,7 +7,7 @@ import { processesOf, processRecordsOf } from '../../engine/observe/leftovers.ts
 import { isAlive } from '../../engine/os/process-identity.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
 import { waitingOf } from '../../engine/queue/queue-status.ts';
-import { readUsage } from '../../engine/usage/job-usage.ts';
+import { limitWay, readUsage } from '../../engine/usage/job-usage.ts';
 import { type PastRun, PastRuns } from '../../engine/usage/past-runs.ts';
 import { ok } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -30,6 +30,7 @@ import {
   failedHint,
   jobLabel,
   jobObject,
+  memoryLimitText,
   pastRunText,
   reasonOf,
   stateText,
@@ -101,7 +102,7 @@ function describe(view: JobView, home: Home, extras: Extras, pastRuns: PastRun[]
     spec.idleTimeoutMs !== null && `--idle-timeout ${renderDuration(spec.idleTimeoutMs)}`,
     `--grace ${renderDuration(spec.graceMs)}`,
     spec.maxLogBytes !== null && `--max-log ${renderExactSize(spec.maxLogBytes)}`,
-    spec.memory !== null && `--memory ${renderExactSize(spec.memory)}`,
+    spec.memory !== null && memoryLimitText(spec.memory, limitWay(home, view)),
     spec.maxLogBytes !== null && spec.onMaxLog === 'kill' && '--on-max-log kill',
   ];
   const rows: DetailRow[] = [

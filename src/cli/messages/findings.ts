@@ -1,12 +1,15 @@
 /** Messages of `doctor`: one line for each finding, what it means and what to do. */
+
 import { renderDuration, renderSize } from '../../base/clock.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Finding, LimitName } from '../../engine/doctor/findings.ts';
 import { HAS_PROC } from '../../engine/os/process-identity.ts';
+import type { MemoryWay } from '../../engine/usage/control-group.ts';
 import { sessionText } from '../../job/session.ts';
 import { quoteWord } from '../../job/view.ts';
 import { SERVICE, zoneUnreadText } from './automation.ts';
 import { FULL, type Message, messageAndHint, messageFrom } from './failures.ts';
+import { MEMORY_TEXTS } from './job-text.ts';
 import { silentTargetText, targetLabel } from './targets.ts';
 import { errnoText, type MessageAndHint, type TextsOf, textFor } from './usage.ts';
 import { enclosureText, runnerRemedy, runnerText, serviceRemedy, serviceText } from './warnings.ts';
@@ -220,8 +223,14 @@ export function findingLine(finding: Finding): string {
 }
 
 /** What was checked, if there is no problem. `looked`: at so many of the jobs. */
-export function wellLine(path: string, bash: string | undefined, looked: number, jobs: number): string {
+export function wellLine(
+  path: string,
+  bash: string | undefined,
+  looked: number,
+  jobs: number,
+  memory: MemoryWay['way'],
+): string {
   const seen = looked < jobs ? `the newest ${looked} of ${jobs} jobs` : plural(jobs, 'job');
   const shell = bash === undefined ? 'no bash' : safe(bash);
-  return `no problems found: Node ${process.versions.node}, ${shell}, home ${safe(path)}, ${seen}`;
+  return `no problems found: Node ${process.versions.node}, ${shell}, home ${safe(path)}, ${seen}, --memory ${MEMORY_TEXTS[memory]}`;
 }

@@ -1,8 +1,9 @@
 /** A job in words and in JSON: the same words in every command. */
-import { elapsedMs, renderDuration, renderSize, systemClock } from '../../base/clock.ts';
+import { elapsedMs, renderDuration, renderExactSize, renderSize, systemClock } from '../../base/clock.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { HiddenProcess } from '../../engine/observe/leftovers.ts';
 import type { Waiting } from '../../engine/queue/queue-status.ts';
+import type { MemoryWay } from '../../engine/usage/control-group.ts';
 import { type JobUsage, recordedUsage } from '../../engine/usage/job-usage.ts';
 import type { PastRun, Usual } from '../../engine/usage/past-runs.ts';
 import { EXIT } from '../../job/failure.ts';
@@ -23,11 +24,16 @@ import { verdictText, waitingCell, waitingText, waitsThereText } from './queue.t
 import { contactCell, contactText, failedThereCell, failedThereText } from './targets.ts';
 import { errnoText, textFor } from './usage.ts';
 
+/** From here on the kernel may have killed for want of memory. */
+const FULL_PERCENT = 90;
+
 /** A status above 128 may mean a signal that bgjob did not send. */
-function guessText(code: number, spec: Spec, form: Form): string {
+function guessText(code: number, spec: Spec, form: Form, machinePercent: number): string {
   const signal = signalOfCode(code);
   if (!signal) return '';
   if (form === 'cell') return ` (${signal}?)`;
+  if (form === 'whole' && signal === 'SIGKILL' && machinePercent >= FULL_PERCENT)
+    return ` (SIGKILL by somebody, or the program chose ${code}; ${machinePercent} % of the machine's memory was in use)`;
   if (signal === 'SIGPIPE' && spec.line !== null) return ' (a reader closed the pipe early; --no-pipefail)';
   return ` (${signal}, or the program chose ${code})`;
 }
@@ -54,10 +60,10 @@ export const failedHint = (view: JobView): string | undefined =>
     ? failedThereText(view.spec, view.status.outcome.why)?.[1]
     : undefined;
 
-export const outcomeText = (outcome: Outcome, spec: Spec, form: Form = 'whole'): string =>
+export const outcomeText = (outcome: Outcome, spec: Spec, form: Form = 'whole', machinePercent = 0): string =>
   textFor('kind', outcome, {
     exited: ({ code, afterKill }) =>
-      `exited ${code}${afterKill ? ' (after kill)' : guessText(code, spec, form)}`,
+      `exited ${code}${afterKill ? ' (after kill)' : guessText(code, spec, form, machinePercent)}`,
     killed: ({ signal }) => `killed ${safe(signal)}`,
     'timed-out': ({ limit }) => (limit === 'timeout' ? 'timed out' : 'timed out (no output)'),
     cancelled: 'cancelled',
@@ -91,7 +97,7 @@ export function stateText(view: JobView, leftovers = 0, waiting?: Waiting, form:
   const verdict = explains(view);
   const text = verdict
     ? `${outcomeText(outcome, view.spec, form).replace(/ \(.*/, '')} (${verdictText(verdict.word)})`
-    : withCause(outcomeText(outcome, view.spec, form), stop);
+    : withCause(outcomeText(outcome, view.spec, form, view.state?.usage?.machinePercent ?? 0), stop);
   return text + (leftovers > 0 ? `, ${leftovers} left` : '');
 }
 
@@ -129,6 +135,17 @@ export function sentence(
   const time = took === null ? '' : `${view.kind === 'ended' ? ' after ' : ' '}${renderDuration(took)}`;
   return `${jobLabel(view)} ${paint(stateText(view, leftovers))}${time}`;
 }
+
+/** How --memory is kept. */
+export const MEMORY_TEXTS: Record<MemoryWay['way'], string> = {
+  scope: 'kept by the kernel (a scope of systemd)',
+  group: 'kept by the kernel (a control group)',
+  samples: 'checked every second',
+};
+
+/** `--memory 8G (checked every second)`; null: it has ended, and that is not known. */
+export const memoryLimitText = (bytes: number, way: MemoryWay['way'] | null): string =>
+  `--memory ${renderExactSize(bytes)}${way === null ? '' : ` (${MEMORY_TEXTS[way]})`}`;
 
 /** `2m10s (12 runs)`: only successes are counted. */
 export const usualText = ({ durationMs, runs }: Usual): string =>
@@ -355,6 +372,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     memoryBytes: usage?.memoryBytes ?? null,
     peakMemoryBytes: usage?.peakMemoryBytes ?? null,
     usageFrom: usage?.from ?? null,
+    machineMemoryPercent: usage?.machinePercent ?? null,
     supervisor: { pid: extras.supervisorPid ?? null, error: extras.supervisorError ?? null },
     pid: extras.mainPid ?? null,
     leftovers: extras.leftovers ?? null,

@@ -1,7 +1,9 @@
 /** What `doctor --self-test` says: its checks, and its report, which can be pasted into an issue. */
+
 import { renderDuration } from '../../base/clock.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { MachineFacts } from '../../engine/doctor/machine-facts.ts';
+import { MEMORY_TEXTS } from './job-text.ts';
 import { badValue } from './usage.ts';
 
 const CHECK_TEXTS = {
@@ -66,7 +68,7 @@ const or = (text: string, other: string): string => (text === '' ? other : text)
 /** The first lines of the report. */
 export function headText(version: string, facts: MachineFacts): string {
   const { node, platform, arch, system, kernel, libc, fileSystem, inside, sh, missing } = facts;
-  const { cpus, load, openFiles, isRoot } = facts;
+  const { cpus, load, openFiles, isRoot, memoryLimit } = facts;
   return [
     `bgjob ${version} doctor --self-test`,
     safe(`Node ${node}, ${platform} ${kernel} ${arch}, ${or(system, 'unknown system')}, ${libc}`),
@@ -74,6 +76,7 @@ export function headText(version: string, facts: MachineFacts): string {
       `file system ${fileSystem}, sh is ${or(sh, 'missing')}, inside: ${or(inside.join(', '), 'nothing')}`,
     ),
     `${plural(cpus, 'CPU')}, load ${load}, ulimit -n ${openFiles || 'unknown'}, ${isRoot ? 'as root' : 'not as root'}`,
+    `--memory: ${MEMORY_TEXTS[memoryLimit]}`,
     ...(missing.length === 0 ? [] : [`missing: ${missing.join(', ')}`]),
   ].join('\n');
 }

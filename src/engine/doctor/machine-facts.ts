@@ -10,6 +10,7 @@ import { attemptQuietly } from '../../base/result.ts';
 import { controlGroup, serviceIn } from '../os/early-ends.ts';
 import { HAS_PROC, thisHost } from '../os/process-identity.ts';
 import { findTool, newSession, runTool } from '../os/programs.ts';
+import { type MemoryWay, memoryWay } from '../usage/control-group.ts';
 import { fileSystemOf } from './home-checks.ts';
 
 export interface MachineFacts {
@@ -30,6 +31,8 @@ export interface MachineFacts {
   /** `ulimit -n`; 0: not known. */
   openFiles: number;
   isRoot: boolean;
+  /** How --memory is kept. */
+  memoryLimit: MemoryWay['way'];
   /** The program behind /bin/sh. */
   sh: string;
   /** Of the tools that bgjob may call: those that are not there. */
@@ -87,6 +90,7 @@ export function readMachineFacts(env: NodeJS.ProcessEnv, path: string): MachineF
     load: Math.round(loadavg()[0]! * 10) / 10,
     openFiles: (sh !== undefined && Number.parseInt(runTool('sh', ['-c', 'ulimit -n']), 10)) || 0,
     isRoot: process.geteuid!() === 0,
+    memoryLimit: memoryWay(env).way,
     sh: sh === undefined ? '' : basename(attemptQuietly(() => realpathSync(sh)) ?? sh),
     missing: TOOLS.filter((tool) =>
       tool === 'setsid' ? newSession().length === 0 : findTool(tool) === undefined,

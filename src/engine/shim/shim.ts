@@ -12,6 +12,7 @@ import { isSendable, type Spec } from '../../job/spec.ts';
 import { RUNNER_MARKS } from '../os/early-ends.ts';
 import { HAS_PROC } from '../os/process-identity.ts';
 import { envSplits, newSession, requireTool } from '../os/programs.ts';
+import type { GroupEntry } from '../usage/control-group.ts';
 import { evalLine, readStatBody, textVariables, withPreface } from './preface.ts';
 import { CARRIED_LINES, LEADER_TEXT, leaderText, ptyCommand, readMainStateBody } from './pty-shim.ts';
 import shimText from './shim.sh';
@@ -179,6 +180,7 @@ export function shimCall(
   { argv, cwd, stdin, pty }: Pick<Spec, 'argv' | 'cwd' | 'stdin' | 'pty'>,
   environment: string[],
   sh = requireTool('sh'),
+  { line, words: inGroup }: GroupEntry = { line: '', words: [] },
 ): { program: string; args: string[]; environment: Record<string, string> } {
   const isOwnPassed = pty === null && passesOwn(sh, environment, cwd);
   const own: Record<string, string> = {};
@@ -202,7 +204,7 @@ export function shimCall(
   const words = wordVariables(argv);
   const hidden = hideMarks(marks);
   const take = `${words.take}; ${hidden.giveBack}`;
-  const leaderRuns = `${take}${execCommand(carriers, false, [], ['SHELL', ...CARRIED_LINES])}`;
+  const leaderRuns = `${line}${take}${execCommand(carriers, false, inGroup, ['SHELL', ...CARRIED_LINES])}`;
   const leader = pty ? textVariables(LEADER_TEXT, leaderText(pty, record, leaderRuns)) : {};
   const text = withPreface(
     shimText,
@@ -220,7 +222,7 @@ export function shimCall(
       adopt: adoptLine(call),
       run_job: pty
         ? `exec ${ptyCommand(setsid, evalLine(leader))}`
-        : `${take}${execCommand(carriers, isOwnPassed, setsid)}`,
+        : `${line}${take}${execCommand(carriers, isOwnPassed, [...setsid, ...inGroup])}`,
     },
   );
   const texts = textVariables(SHIM_TEXT, text);

@@ -76,6 +76,12 @@ export function parsePsSample(text: string, main: number): Sample | undefined {
   return { cpuMs: null, memoryBytes: sizes.reduce((a, b) => a + b), largestBytes: Math.max(...sizes) };
 }
 
+/** How much of the machine's memory is in use, percent; 0: not known. */
+export function memoryInUse(text = readText('/proc/meminfo')): number {
+  const [total, available] = [kilobytes(text, 'MemTotal'), kilobytes(text, 'MemAvailable')];
+  return total === 0 ? 0 : Math.round(100 * (1 - available / total));
+}
+
 /** utime, stime, cutime, cstime: fields 14 to 17 of proc(5). */
 function ticksOf(stat: string): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

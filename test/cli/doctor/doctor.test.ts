@@ -24,7 +24,10 @@ rigTest(
     // a pid 1 that lives on, and takes in its dead
     const { code, stdout, stderr } = await within(rig, [...inPidNamespace(), 'sh', script], ['doctor']);
     const lines = missing('ps') ? stdout.replace(/^note: ps is not there .*\n/, '') : stdout;
-    assert.match(lines, /^no problems found: Node \d+\.\d+\.\d+, \/usr\/bin\/bash, home \S+\/home, 1 job\n$/);
+    assert.match(
+      lines,
+      /^no problems found: Node \d+\.\d+\.\d+, \/usr\/bin\/bash, home \S+\/home, 1 job, --memory \w.+\n$/,
+    );
     assert.ok(lines.length < 200);
     assert.deepEqual([code, stderr], [0, '']);
     assert.deepEqual(await findings(rig, [...inPidNamespace(), 'sh', script]), []);

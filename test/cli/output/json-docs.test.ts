@@ -208,6 +208,7 @@ situation('jobs that have ended', async (rig) => {
   await puppet.exit(0);
   await ask(rig, ['tail', '-f', `${split}`]);
   await ask(rig, ['run', '-w', '--timeout', '1ms', '--', 'sleep', '1000']);
+  await ask(rig, ['run', '-w', '--memory', '1M', '--', 'sleep', '1000']);
   const [kept] = await ask(rig, ['run', '-w', '--keep-env', 'bgjob run -- true']);
   await ask(rig, ['restart', `${kept.id}`, '-w']);
   await ask(rig, ['restart', '1', '-w']);

@@ -1,7 +1,7 @@
 /** What a job cost: told by the shim at its end, by samples where it was killed, and never of a lost one. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { killOwner, readJson, slay } from '../../chaos/death.ts';
+import { amend, killOwner, readJson, slay } from '../../chaos/death.ts';
 import { BURN } from '../../rig/burn.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
@@ -182,3 +182,28 @@ rigTest('a live job: show, ls --usage and their JSON tell what it uses now', asy
     /^1 +- +killed SIGKILL +\S+ +\S+ +\S+ +[\d.]+s +≥\d+M +/m,
   );
 });
+
+rigTest(
+  '137 without a stop of bgjob: how full the memory of the machine was is said, and no more',
+  async (rig) => {
+    const id = await rig.runOut(['--', 'sh', '-c', 'kill -9 $$']);
+    const percent = (await rig.show(id)).machineMemoryPercent;
+    assert.ok(Number.isInteger(percent) && percent > 0 && percent <= 100, `${percent}`);
+    const other = await rig.runOut(['--', 'sh', '-c', 'exit 3']);
+    assert.equal((await rig.show(other)).machineMemoryPercent, null);
+    for (const [inUse, says] of [
+      [
+        97,
+        "exited 137 (SIGKILL by somebody, or the program chose 137; 97 % of the machine's memory was in use)",
+      ],
+      [42, 'exited 137 (SIGKILL, or the program chose 137)'],
+    ] as const) {
+      amend(rig.file(id, 'state.json'), (state) => {
+        state.usage.machinePercent = inUse;
+      });
+      const { code, stdout } = await rig.bgjob(['status', `${id}`]);
+      assert.equal(code, 137);
+      assert.ok(stdout.startsWith(`${id} ${says}`), stdout);
+    }
+  },
+);
