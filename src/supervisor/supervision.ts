@@ -16,6 +16,7 @@ import { removeFromQueue } from '../engine/queue/queued-job.ts';
 import { helperProcesses } from '../engine/shim/shim-record.ts';
 import { continueHelpers } from '../engine/stop/stop-processes.ts';
 import { groupName } from '../engine/usage/control-group.ts';
+import { UsageMeter } from '../engine/usage/usage-meter.ts';
 import type { AnchoredHome } from '../job/home/anchored-home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import { type Owner, readExit, readState, readStops } from '../job/home/records.ts';
@@ -29,7 +30,6 @@ import { type Facts, Publication } from './publication.ts';
 import { putBack } from './requeue.ts';
 import { PauseControl } from './stop/pause.ts';
 import { stopTree, sweeperSignals } from './stop/stop-tree.ts';
-import { UsageMeter } from './usage-meter.ts';
 
 /** The descriptor of the FIFO `alive` in every supervisor. */
 export const ALIVE_FD = 4;

@@ -2381,6 +2381,78 @@ export const MUTANTS: Mutant[] = [
     ],
     by: { test: 'cli/doctor/self-test.test.ts', name: /a check that fails says what it found/ },
   },
+  {
+    what: 'the shim records no CPU time',
+    changes: [{ file: 'engine/shim/shim.sh', from: 'that of a subshell: zero\ntimes\n', to: '\n' }],
+    by: { test: 'cli/usage/usage.test.ts', name: /a job that ends by itself/ },
+  },
+  {
+    what: 'a shim that serves several jobs: each job has the CPU time of all before it',
+    changes: [
+      {
+        file: 'engine/usage/usage-file.ts',
+        from: 'second.ms - first.ms : null',
+        to: 'second.ms : null',
+      },
+    ],
+    by: { test: 'unit/engine/usage/usage-file.test.ts', name: /written twice/ },
+  },
+  {
+    what: 'a lost job has a cost',
+    changes: [
+      {
+        file: 'supervisor/supervision.ts',
+        from: "startedAt !== null && outcome.kind !== 'lost';",
+        to: 'startedAt !== null;',
+      },
+      {
+        file: 'engine/usage/job-usage.ts',
+        from: "view.kind === 'ended' && view.status.outcome.kind !== 'lost' ?",
+        to: "view.kind === 'ended' ?",
+      },
+    ],
+    by: { test: 'cli/usage/usage.test.ts', name: /nothing is known of a lost job/ },
+  },
+  {
+    what: 'a sample leaves out the children',
+    changes: [
+      {
+        file: 'engine/usage/sample.ts',
+        from: 'if (seen.has(child)) continue;',
+        to: 'if (child > 0) continue;',
+      },
+    ],
+    by: { test: 'unit/engine/usage/sample.test.ts', name: /the children of each thread count/ },
+  },
+  {
+    what: 'a job over --memory is said to be killed',
+    changes: [
+      { file: 'job/view.ts', from: "view.status.stop?.cause === 'memory'", to: 'view.kind.length === 0' },
+    ],
+    by: { test: 'cli/usage/memory.test.ts', name: /every command says why/ },
+  },
+  {
+    what: 'a group is made where its processes cannot be moved into it',
+    changes: [
+      {
+        file: 'engine/usage/control-group.ts',
+        from: ' && tree.isWritable(`${parent}/cgroup.procs`);',
+        to: ' || parent !== ROOT;',
+      },
+    ],
+    by: { test: 'unit/engine/usage/control-group.test.ts', name: /a part of the tree/ },
+  },
+  {
+    what: 'failures count for how long a job usually takes',
+    changes: [
+      {
+        file: 'engine/usage/past-runs.ts',
+        from: 'exitCodeOf(outcome) === 0 && ',
+        to: 'exitCodeOf(outcome) < 256 && ',
+      },
+    ],
+    by: { test: 'unit/engine/usage/past-runs.test.ts', name: /fewer than three/ },
+  },
   // ---- caught by a round of the crash matrix ----
   {
     what: 'a job runs as long as it has an owner on record',
@@ -2400,7 +2472,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'a reader that finds nobody alive does not look for the code',
     changes: [
-      { file: 'engine/observe/observe.ts', from: '  if (exit)\n', to: '  if (exit && exit.code < 0)\n' },
+      { file: 'engine/observe/observe.ts', from: '  if (exit) {\n', to: '  if (exit && exit.code < 0) {\n' },
       { file: 'engine/observe/observe.ts', from: 'if (isExitDamaged(', to: 'if (!exit && isExitDamaged(' },
     ],
     by: {

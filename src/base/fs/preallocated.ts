@@ -12,6 +12,7 @@ import {
   lstatSync,
   openSync,
   renameSync,
+  writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { sleep, systemClock } from '../clock.ts';
@@ -19,7 +20,7 @@ import { systemError } from '../result.ts';
 import { claim, syncDir, writeAll } from './atomic-write.ts';
 import { closing } from './open-file.ts';
 
-const { O_RDONLY, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /**
  * Creates the file with all its blanks at once; throws EEXIST if there is one. Two processes may prepare the
@@ -27,6 +28,21 @@ const { O_RDONLY, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
  */
 export function createBlank(path: string, sizeBytes: number): void {
   if (!claim(path, ' '.repeat(sizeBytes), 'none')) throw systemError('EEXIST', path);
+}
+
+/**
+ * Opens a file, which may be there, and makes it blank. The offset of the descriptor stays at the beginning:
+ * a process that inherits it writes over the blanks.
+ */
+export function openBlank(path: string, sizeBytes: number): number {
+  const fd = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  try {
+    writeSync(fd, ' '.repeat(sizeBytes), 0);
+  } catch (thrown) {
+    closeSync(fd);
+    throw thrown;
+  }
+  return fd;
 }
 
 /** Whether a path is a regular file without a second name, so that writing in place changes no other file. */

@@ -71,6 +71,8 @@ const OPTIONS_ELSEWHERE: Record<string, string> = {
   split: 'separate-stderr separate stderr',
   'on-exit': 'then on-finish on-end callback hook after-exit',
   'max-log': 'log-size max-size max-log-size',
+  memory: 'mem ram max-memory memory-limit mem-limit memory-max max-mem',
+  usage: 'cpu resources stats cost',
   until: 'ready wait-for until-line until-match',
   'until-port': 'port wait-port',
   follow: 'foreground fg attach',

@@ -232,5 +232,6 @@ export function wellLine(
 ): string {
   const seen = looked < jobs ? `the newest ${looked} of ${jobs} jobs` : plural(jobs, 'job');
   const shell = bash === undefined ? 'no bash' : safe(bash);
-  return `no problems found: Node ${process.versions.node}, ${shell}, home ${safe(path)}, ${seen}, --memory ${MEMORY_TEXTS[memory]}`;
+  const limit = `--memory ${MEMORY_TEXTS[memory]}`;
+  return `no problems found: Node ${process.versions.node}, ${shell}, home ${safe(path)}, ${seen}, ${limit}`;
 }

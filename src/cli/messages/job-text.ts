@@ -33,7 +33,10 @@ function guessText(code: number, spec: Spec, form: Form, machinePercent: number)
   if (!signal) return '';
   if (form === 'cell') return ` (${signal}?)`;
   if (form === 'whole' && signal === 'SIGKILL' && machinePercent >= FULL_PERCENT)
-    return ` (SIGKILL by somebody, or the program chose ${code}; ${machinePercent} % of the machine's memory was in use)`;
+    return (
+      ` (SIGKILL by somebody, or the program chose ${code}; ` +
+      `${machinePercent} % of the machine's memory was in use)`
+    );
   if (signal === 'SIGPIPE' && spec.line !== null) return ' (a reader closed the pipe early; --no-pipefail)';
   return ` (${signal}, or the program chose ${code})`;
 }

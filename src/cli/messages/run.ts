@@ -37,12 +37,6 @@ export const logLimitTooSmall = (bytes: number) =>
     'the minimum is --max-log 64k',
   );
 
-export const memoryTooSmall = (bytes: number) =>
-  usageError(
-    bytes === 0 ? '--memory: 0 would stop the job at once' : `--memory: ${bytes} bytes are too few`,
-    'the minimum is --memory 1M',
-  );
-
 export const emptyHook = () =>
   usageError(
     '--on-exit: there is nothing to run',

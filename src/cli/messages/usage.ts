@@ -215,3 +215,9 @@ const INSTALL: Record<string, string> = {
   fish: 'bgjob completion fish > ~/.config/fish/completions/bgjob.fish',
 };
 export const installHint = (shell: string) => `(to install it: ${INSTALL[shell]})`;
+
+export const memoryTooSmall = (bytes: number) =>
+  usageError(
+    bytes === 0 ? '--memory: 0 would stop the job at once' : `--memory: ${bytes} bytes are too few`,
+    'the minimum is --memory 1M',
+  );

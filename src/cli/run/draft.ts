@@ -22,12 +22,11 @@ import {
   foreignVariableName,
   logLimitTooSmall,
   longPtyCommand,
-  memoryTooSmall,
   STDIN_SCRIPT,
   twoReadersOfStdin,
   zeroLimit,
 } from '../messages/run.ts';
-import { emptyPath, notOneOf } from '../messages/usage.ts';
+import { emptyPath, memoryTooSmall, notOneOf } from '../messages/usage.ts';
 import { printWarnings } from '../messages/warnings.ts';
 import {
   type Command,

@@ -19,11 +19,11 @@
 #   shim_pty          the shell that the terminal of --pty starts, or empty
 #   shim_adopters     how many killed adopters in a row are replaced
 #
-# Descriptors: 0 the input of the job; 1 the file of the CPU time, or /dev/null; 2 /dev/null, so that messages of
-# a shell (`Killed`) do not get into the log; 3 the supervisor's socket: only the watcher reads it, only the shim writes it; 4 the FIFO
-# `alive`; 5 the log, 6 that of stderr; 7 the record and 8 the exit status. The files are open before the
-# start: the home may be moved, and another may stand at its path. With a held stdin 9 is shim_end, and in the
-# holder 1 is shim_stdin (for a moment also 0 and 2: so no open waits for the other end).
+# Descriptors: 0 the input of the job; 1 the file of the CPU time, or /dev/null; 2 /dev/null, so that messages
+# of a shell (`Killed`) do not get into the log; 3 the supervisor's socket: only the watcher reads it, only the
+# shim writes it; 4 the FIFO `alive`; 5 the log, 6 that of stderr; 7 the record and 8 the exit status. The files
+# are open before the start: the home may be moved, and another may stand at its path. With a held stdin 9 is
+# shim_end, and in the holder 1 is shim_stdin (for a moment also 0 and 2: so no open waits for the other end).
 #
 # Every variable is called shim_* or BGJOB_ENV_*. shim.ts makes sure that variables of the job with such names
 # reach it unchanged.

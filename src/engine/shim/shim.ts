@@ -12,7 +12,6 @@ import { isSendable, type Spec } from '../../job/spec.ts';
 import { RUNNER_MARKS } from '../os/early-ends.ts';
 import { HAS_PROC } from '../os/process-identity.ts';
 import { envSplits, newSession, requireTool } from '../os/programs.ts';
-import type { GroupEntry } from '../usage/control-group.ts';
 import { evalLine, readStatBody, textVariables, withPreface } from './preface.ts';
 import { CARRIED_LINES, LEADER_TEXT, leaderText, ptyCommand, readMainStateBody } from './pty-shim.ts';
 import shimText from './shim.sh';
@@ -170,6 +169,12 @@ export function openRecords(job: JobPaths, attempt: number): number[] {
     closeSync(record);
     throw thrown;
   }
+}
+
+/** How the shell that becomes the job enters a control group: a line, or words in front of the command. */
+export interface GroupEntry {
+  line: string;
+  words: string[];
 }
 
 /** The call that runs `argv` with `environment` (`NAME=value` each) under a shim. */

@@ -8,6 +8,7 @@ import { readSystemText } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
 import { quote } from '../../base/text/shell-quote.ts';
 import { findTool, runTool } from '../os/programs.ts';
+import type { GroupEntry } from '../shim/shim.ts';
 
 const ROOT = '/sys/fs/cgroup';
 
@@ -66,12 +67,6 @@ export const memoryWay = (environment: Record<string, string | undefined>): Memo
     environment['XDG_RUNTIME_DIR'],
     findTool('systemd-run') !== undefined,
   );
-
-/** How the shell that becomes the job enters its group: a line before the command, or words in front of it. */
-export interface GroupEntry {
-  line: string;
-  words: string[];
-}
 
 /** The name of the group of one attempt. No other home has the token. */
 export const groupName = ({ token }: { token: string }, id: number, attempt: number): string =>

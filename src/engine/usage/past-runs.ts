@@ -1,6 +1,6 @@
 /**
- * The earlier runs of a named job, and how long it usually takes. It is derived from the records of ended jobs
- * each time: only the newest of the project are looked at, and of those only the ones with the name are parsed.
+ * The earlier runs of a named job, and how long it usually takes. It is derived from the records of ended
+ * jobs each time. Only the newest of the project are looked at, and only those with the name are parsed.
  */
 import { readText } from '../../base/fs/read-record.ts';
 import type { Home } from '../../job/home/home.ts';

@@ -1,31 +1,19 @@
 /**
- * The file `usage.N` of an attempt: the CPU time of all processes that the shim has waited for, as the builtin
- * `times` of a shell writes it. It is written after `exit.N` and is never needed: if it is absent or damaged,
- * that CPU time is not known. It is not flushed.
+ * The file `usage.N` of an attempt: the CPU time of all processes that the shim has waited for, as the
+ * builtin `times` of a shell writes it. It is written after `exit.N` and is never needed: if it is absent or
+ * damaged, that CPU time is not known. It is not flushed.
  */
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { openBlank } from '../../base/fs/preallocated.ts';
 import { readText } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 
-const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
-
 /** Four lines of two times. */
 const USAGE_BYTES = 192;
 
-/**
- * Opens the file, as blanks, for a shim to inherit; undefined if that cannot be done. `writeSync` at a position
- * does not move the offset, which the shim shares.
- */
-export function openUsage(job: JobPaths, attempt: number): number | undefined {
-  const fd = attemptQuietly(() =>
-    openSync(job.usage(attempt), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600),
-  );
-  if (fd === undefined || attemptQuietly(() => writeSync(fd, ' '.repeat(USAGE_BYTES), 0)) !== undefined)
-    return fd;
-  closeSync(fd);
-  return undefined;
-}
+/** Opens the file for a shim to inherit; undefined if that cannot be done. */
+export const openUsage = (job: JobPaths, attempt: number): number | undefined =>
+  attemptQuietly(() => openBlank(job.usage(attempt), USAGE_BYTES));
 
 /** `1m2.345678s`; a locale may have another sign in the place of the point. */
 const TIME = String.raw`(\d{1,9})m(\d{1,2})[^\d\s]{1,3}(\d{1,6})s`;

@@ -94,7 +94,7 @@ rigTest(
       assert.deepEqual([code, stdout], [125, ''], args.join(' '));
       assert.equal(
         stderr,
-        `bgjob: ${file}: "grce" is not a key of this file\n  hint: did you mean "grace"? the keys are: $schema, grace, maxLog, notify, tell, queue, maxWait, retention, targets\n[bgjob] exit code 125\n`,
+        `bgjob: ${file}: "grce" is not a key of this file\n  hint: did you mean "grace"? the keys are: $schema, grace, maxLog, memory, notify, tell, queue, maxWait, retention, targets\n[bgjob] exit code 125\n`,
       );
     }
     assert.deepEqual(fs.readdirSync(join(rig.home, 'jobs')), ['1']);

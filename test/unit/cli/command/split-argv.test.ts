@@ -109,7 +109,7 @@ test('unknown options are refused with what may have been meant', () => {
   });
   const hintOf = (declared: Verb, ...argv: string[]) => refused(declared, argv).hint;
   // no guess beyond two edits
-  assert.equal(hintOf(RUN, '--memory', '4G', 'x'), 'bgjob run --help');
+  assert.equal(hintOf(RUN, '--cpus', '4', 'x'), 'bgjob run --help');
   // what other tools call it
   assert.equal(hintOf(RUN, '--at', '5m', 'x'), 'bgjob run --delay DUR');
   assert.equal(hintOf(RUN, '--workdir=/tmp', 'x'), 'bgjob run --cwd DIR');

@@ -54,6 +54,7 @@ folderTest('no file, an empty object, all that may be said', (dir) => {
     $schema: './config.schema.json',
     grace: '30s',
     maxLog: '64M',
+    memory: '2G',
     notify: 'failure',
     tell: 'always',
     queue: 'builds',
@@ -70,6 +71,7 @@ folderTest('no file, an empty object, all that may be said', (dir) => {
     value: {
       graceMs: 30_000,
       maxLogBytes: 64 * 2 ** 20,
+      memoryBytes: 2 * 2 ** 30,
       notify: 'failure',
       tell: 'always',
       queue: 'builds',
@@ -108,6 +110,7 @@ folderTest('each value: accepted or refused as the schema says', (dir) => {
     ['maxWait', durations, noDurations],
     ['retention.olderThan', durations, noDurations],
     ['maxLog', sizes, noSizes],
+    ['memory', ['1M', '2g', 2 ** 20], noSizes],
     ['retention.maxTotal', [...sizes, '0', 0], noSizes],
     ['retention.keep', [0, 1, 2000], ['many', -1, 1.5, null, true, 1e10]],
     ['tell', ['always', 'failure', 'never'], [true, 'yes']],
@@ -147,7 +150,7 @@ folderTest('what is wrong is told by file and key, with what was expected', (dir
   );
   is('[]', `FILE is [], but must be an object: { … } → ${mend}`);
   is('{"notify": true}', `FILE: "notify" is true, but must be "always" or "failure" or "never" → ${mend}`);
-  const keys = '$schema, grace, maxLog, notify, tell, queue, maxWait, retention, targets';
+  const keys = '$schema, grace, maxLog, memory, notify, tell, queue, maxWait, retention, targets';
   for (const [key, meant] of [
     ['max-log', 'maxLog'],
     ['Grace', 'grace'],

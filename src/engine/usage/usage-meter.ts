@@ -1,19 +1,19 @@
 /**
- * What a job costs, as its owner measures it: samples of its processes while it runs, and the CPU time that the
- * shim records at the end. The shim misses processes for which none waited, such as the children of a killed
+ * What a job costs, as its owner measures it: samples of its processes while it runs, and the CPU time that
+ * the shim records at the end. The shim misses processes for which none waited, such as the children of a killed
  * process; samples miss what happens between two of them. So the larger figure counts.
  *
  * With --memory the memory is compared with the limit each second, unless the kernel does that in a control
  * group. Such a group also counts exactly.
  */
-import { renderExactSize, renderSize, systemClock } from '../base/clock.ts';
-import { HAS_PROC } from '../engine/os/process-identity.ts';
-import { groupOf, readGroup, removeGroup, wasScopeKilled } from '../engine/usage/control-group.ts';
-import { memoryInUse, sampleByPs, sampleTree } from '../engine/usage/sample.ts';
-import { readShimCpuMs } from '../engine/usage/usage-file.ts';
-import type { JobPaths } from '../job/home/paths.ts';
-import type { Identity } from '../job/identity.ts';
-import type { Stop, Usage } from '../job/state.ts';
+import { renderExactSize, renderSize, systemClock } from '../../base/clock.ts';
+import type { JobPaths } from '../../job/home/paths.ts';
+import type { Identity } from '../../job/identity.ts';
+import type { Stop, Usage } from '../../job/state.ts';
+import { HAS_PROC } from '../os/process-identity.ts';
+import { groupOf, readGroup, removeGroup, wasScopeKilled } from './control-group.ts';
+import { memoryInUse, sampleByPs, sampleTree } from './sample.ts';
+import { readShimCpuMs } from './usage-file.ts';
 
 const FIRST_MS = 1000;
 const LONGEST_MS = 30_000;
