@@ -2436,8 +2436,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/usage/control-group.ts',
-        from: ' && tree.isWritable(`${parent}/cgroup.procs`);',
-        to: ' || parent !== ROOT;',
+        from: 'const isOurs = tree.isWritable(parent) && ',
+        to: 'const isOurs = parent !== ROOT || ',
       },
     ],
     by: { test: 'unit/engine/usage/control-group.test.ts', name: /a part of the tree/ },

@@ -192,6 +192,16 @@ situation('jobs of the session of an agent', async (rig) => {
   }
 });
 
+situation('a job of whose name three jobs succeeded', async (rig) => {
+  for (let n = 0; n < 3; n++) await rig.runOut(['-n', 'again', '--', 'true']);
+  const puppet = await rig.puppet();
+  const id = await rig.run(['-n', 'again', '--', ...puppet.command]);
+  await rig.untilState(id, 'running');
+  await lookAt(rig, id);
+  await lookAtAll(rig);
+  await puppet.exit(0);
+});
+
 situation('jobs that have ended', async (rig) => {
   await ask(rig, ['run', '-w', 'exit 141']);
   await ask(rig, ['run', '-w', '--split', 'echo out; echo err >&2; exit 3']);
