@@ -192,12 +192,14 @@ function orderShim(supervision: Supervision, spec: Spec, environment: string[], 
     ...{ environment, cwd, placement, call: adopterCall(supervision), token: batchTokenOf(home) },
     underUmask: (act) => underUmask(spec, act),
   });
-  if (!shim) return false;
+  const usageFd = shim && openUsage(job, attempt);
+  if (!shim || usageFd === undefined) return false;
   const [logFd, , recordFd, exitFd] = outFds as [number, number, number, number];
   const [at, monotonicMs] = [systemClock.now(), systemClock.monotonic()];
   const order: Order = {
-    ...{ id, argv, aliveFd, recordFd, logFd, exitFd, alive: job.alive },
+    ...{ id, argv, aliveFd, recordFd, logFd, exitFd, usageFd, alive: job.alive },
     onRefused: () => {
+      closeSync(usageFd);
       supervision.isOrdered = false;
       supervision.shimPid = undefined;
       try {
@@ -208,7 +210,7 @@ function orderShim(supervision: Supervision, spec: Spec, environment: string[], 
     },
     onStarted: () => {
       supervision.isOrdered = false;
-      for (const fd of outFds) if (fd !== recordFd) closeSync(fd);
+      for (const fd of [...outFds, usageFd]) if (fd !== recordFd) closeSync(fd);
       supervision.onEnded = () => finishAfterEnd(supervision, () => shim.release(order));
       publishStart(supervision, at, monotonicMs);
     },

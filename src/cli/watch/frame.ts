@@ -10,7 +10,7 @@ import type { JobListing, WatchRow } from './model.ts';
 const HEADS = ['ID', 'JOB', 'STATE', 'AGE', 'IDLE', 'CPU', 'MEMORY', 'TARGET', 'PORTS', 'LAST LINE'];
 const [JOB, STATE] = [1, 2];
 /** Shown only where a row has something there. */
-const RARE = ['TARGET', 'PORTS'];
+const RARE = ['CPU', 'MEMORY', 'TARGET', 'PORTS'];
 /** Left out in this order where there is little room. */
 const SPARE = ['AGE', 'IDLE', 'CPU', 'MEMORY', 'PORTS'];
 /** A job without a name shows the beginning of its command, up to this part of the window. */

@@ -26,18 +26,21 @@ read_stat $$
 shim_self=$shim_stat
 # a signal ends neither the wait for an order nor the watchers, which inherit this
 trap '' HUP INT QUIT TERM USR1 USR2 ALRM PIPE
-while read -r shim_id shim_alive shim_row shim_log shim_code shim_words <&9; do
+while read -r shim_id shim_alive shim_row shim_log shim_code shim_cpu shim_words <&9; do
   if ! [ . -ef "$shim_cwd" ] || ! command exec 4<>"$shim_fds/$shim_alive" 5>>"$shim_fds/$shim_log" \
-    7<>"$shim_fds/$shim_row" 8<>"$shim_fds/$shim_code"; then
+    7<>"$shim_fds/$shim_row" 8<>"$shim_fds/$shim_code" 1<>"$shim_fds/$shim_cpu"; then
     echo "$shim_id -" >&3
     break
   fi
   # before the watcher is forked: its adopter must see that the shim lives
   echo "$shim_self" 1<>"$shim_record"
 
+  # into descriptor 1, here and after the job: the difference is its CPU time
+  times
+
   # each job has a watcher of its own. The supervisor kills it when the end is published
   (
-    exec 5>&- 6>&- 7>&- 8>&- 9>&-
+    exec 1>&2 5>&- 6>&- 7>&- 8>&- 9>&-
     cd /
     read -r shim_line <&3 || while
       adopt "$shim_id"
@@ -67,10 +70,11 @@ while read -r shim_id shim_alive shim_row shim_log shim_code shim_words <&9; do
 
   # see shim.sh
   echo "$shim_status$shim_nl$shim_status" >&8
+  times
   echo "$shim_id $shim_status" >&3
   kill -s URG 0
   trap '' HUP INT QUIT TERM USR1 USR2 ALRM PIPE
-  exec 4>&- 5>&- 7>&- 8>&-
+  exec 1>&2 4>&- 5>&- 7>&- 8>&-
 done
 exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 # a watcher that has an adopter lives until that has published the end

@@ -21,13 +21,14 @@ const MAX_WORDS = 1000;
 const SAFE = /^[ -~]*$/;
 
 /** Whether a job is started by an order, as far as its spec decides. */
-export const isOrderable = ({ placement, pty, stdin, split, retry, script, argv }: Spec): boolean =>
+export const isOrderable = ({ placement, pty, stdin, split, retry, script, argv, memory }: Spec): boolean =>
   HAS_PROC &&
   (placement?.batch ?? null) !== null &&
   pty === null &&
   stdin === null &&
   !split &&
   retry === 0 &&
+  memory === null &&
   script === null &&
   argv.every((word) => SAFE.test(word)) &&
   argv.join().length <= MAX_WORDS;
@@ -47,10 +48,11 @@ export interface OrderedJob {
   recordFd: number;
   logFd: number;
   exitFd: number;
+  usageFd: number;
 }
 
-export const orderLine = ({ id, argv, aliveFd, recordFd, logFd, exitFd }: OrderedJob): string =>
-  `${[id, aliveFd, recordFd, logFd, exitFd, ...argv.map(quote)].join(' ')}\n`;
+export const orderLine = ({ id, argv, aliveFd, recordFd, logFd, exitFd, usageFd }: OrderedJob): string =>
+  `${[id, aliveFd, recordFd, logFd, exitFd, usageFd, ...argv.map(quote)].join(' ')}\n`;
 
 /** `environment` is that of one of its jobs; `token` the one that the shim has instead of the job's. */
 export function batchShimCall(

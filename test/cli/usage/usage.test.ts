@@ -207,3 +207,18 @@ rigTest(
     }
   },
 );
+
+rigTest('a batch, whose jobs share a shim: each job has its own CPU time', async (rig) => {
+  const burn = `${NODE} -e '${BURN}'`;
+  const { code, stderr } = await rig.bgjob(['run', '-Q', 'b', '--batch', '-'], {
+    input: `${burn}\ntrue\n${burn}\n`,
+  });
+  assert.equal(code, 0, stderr);
+  await rig.bgjob(['wait', '1', '2', '3']);
+  const [one, two, three] = [await rig.show(1), await rig.show(2), await rig.show(3)];
+  for (const { cpuMs, usageFrom } of [one, three]) {
+    assert.equal(usageFrom, 'shim');
+    assert.ok(cpuMs >= BURNT_MS && cpuMs < 2 * BURNT_MS, `${cpuMs}`);
+  }
+  assert.ok(two.cpuMs < BURNT_MS, `${two.cpuMs}`);
+});

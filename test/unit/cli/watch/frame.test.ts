@@ -11,7 +11,14 @@ const row = (id: number, target: string): WatchRow => ({
 function boardOf(rows: WatchRow[], columns: number): string[] {
   const state: BoardState = {
     ...{ title: '/p', listing: { rows, counts: [], rest: [] }, rows, top: 0, selected: 0 },
-    ...{ lastLine: () => 'done', ports: () => '-', everywhere: false, filter: '', message: null },
+    ...{
+      lastLine: () => 'done',
+      ports: () => '-',
+      usage: () => ['-', '-'] as [string, string],
+      everywhere: false,
+      filter: '',
+      message: null,
+    },
   };
   return renderBoard(state, { columns, rows: 12 }, false).map((line) => line.trimEnd());
 }

@@ -40,16 +40,33 @@ class Stage {
     const job = new JobPaths(join(this.dir, String(id)));
     fs.mkdirSync(job.dir);
     assert.equal(spawnSync('mkfifo', [job.alive]).status, 0);
-    const [aliveFd, recordFd, logFd, exitFd] = [
+    const [aliveFd, recordFd, logFd, exitFd, usageFd] = [
       job.alive,
       `${job.dir}/shim`,
       `${job.dir}/log`,
       `${job.dir}/exit`,
-    ].map((path) => fs.openSync(path, path === job.alive ? 'r+' : 'a+')) as [number, number, number, number];
-    this.aliveFds.push(aliveFd, logFd, exitFd);
+      `${job.dir}/usage`,
+    ].map((path) => fs.openSync(path, path === job.alive ? 'r+' : 'a+')) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    this.aliveFds.push(aliveFd, logFd, exitFd, usageFd);
     const heard: string[] = [];
     return {
-      ...{ id, argv: ['/bin/sh', '-c', line], alive: job.alive, aliveFd, recordFd, logFd, exitFd, heard },
+      ...{
+        id,
+        argv: ['/bin/sh', '-c', line],
+        alive: job.alive,
+        aliveFd,
+        recordFd,
+        logFd,
+        exitFd,
+        usageFd,
+        heard,
+      },
       onRefused: () => heard.push('refused'),
       onStarted: () => heard.push('started'),
       onStatus: (code) => heard.push(String(code)),
