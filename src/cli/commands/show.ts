@@ -31,14 +31,21 @@ import {
   jobLabel,
   jobObject,
   memoryLimitText,
-  pastRunText,
   reasonOf,
   stateText,
   tookMs,
   usageText,
   usualText,
 } from '../messages/job-text.ts';
-import { directoryText, logText, NO_PIPEFAIL, NOT_KNOWN, startedText, stdinText } from '../messages/lists.ts';
+import {
+  directoryText,
+  logText,
+  NO_PIPEFAIL,
+  NOT_KNOWN,
+  pastRunText,
+  startedText,
+  stdinText,
+} from '../messages/lists.ts';
 import { targetText } from '../messages/targets.ts';
 import { variableTexts } from '../messages/warnings.ts';
 import { markReported } from '../output/mark-reported.ts';

@@ -25,7 +25,8 @@ import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts
 import { queuedIds } from '../../job/queue/waiting-list.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
-import { commandLine, jobObject, stateText, tookCell, tookMs, usageCells } from '../messages/job-text.ts';
+import { commandLine, jobObject, stateText, tookMs, usageCells } from '../messages/job-text.ts';
+import { tookCell } from '../messages/lists.ts';
 import { targetLabel } from '../messages/targets.ts';
 import type { Output } from '../output/output.ts';
 import { stderrOf } from './stderr-log.ts';

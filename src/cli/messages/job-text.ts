@@ -5,7 +5,7 @@ import type { HiddenProcess } from '../../engine/observe/leftovers.ts';
 import type { Waiting } from '../../engine/queue/queue-status.ts';
 import type { MemoryWay } from '../../engine/usage/control-group.ts';
 import { type JobUsage, recordedUsage } from '../../engine/usage/job-usage.ts';
-import type { PastRun, Usual } from '../../engine/usage/past-runs.ts';
+import type { Usual } from '../../engine/usage/past-runs.ts';
 import { EXIT } from '../../job/failure.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import { signalOfCode } from '../../job/signals.ts';
@@ -153,18 +153,6 @@ export const memoryLimitText = (bytes: number, way: MemoryWay['way'] | null): st
 /** `2m10s (12 runs)`: only successes are counted. */
 export const usualText = ({ durationMs, runs }: Usual): string =>
   `${renderDuration(durationMs)} (${plural(runs, 'run')})`;
-
-/** How long it has run, or ran: `1m05s of ~2m10s` while it runs. */
-export function tookCell(took: number | null, usual: Usual | null): string {
-  if (took === null) return '-';
-  return usual ? `${renderDuration(took)} of ~${renderDuration(usual.durationMs)}` : renderDuration(took);
-}
-
-/** A row of `show`: `exited 0 after 2m8s, 3h ago`. */
-export function pastRunText({ outcome, tookMs, endedAt }: PastRun, spec: Spec, now: number): string {
-  const after = tookMs === null ? '' : ` after ${renderDuration(tookMs)}`;
-  return `${outcomeText(outcome, spec, 'cell')}${after}, ${renderDuration(now - endedAt)} ago`;
-}
 
 /** `1.9G`. */
 export const memoryText = (bytes: number): string => renderSize(bytes).replace(/ (.?)B$/, '$1');

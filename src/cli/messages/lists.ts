@@ -3,6 +3,7 @@ import { renderDuration, renderSize, renderTime } from '../../base/clock.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import type { HookView } from '../../engine/hooks/exit-hook.ts';
 import type { SlurmFacts } from '../../engine/targets/engine.ts';
+import type { PastRun, Usual } from '../../engine/usage/past-runs.ts';
 import type { Log } from '../../job/log/log.ts';
 import type { Spec } from '../../job/spec.ts';
 import {
@@ -13,7 +14,7 @@ import {
   STATE_WORDS,
   stateWord,
 } from '../../job/view.ts';
-import { jobs, stateText, tookMs } from './job-text.ts';
+import { jobs, outcomeText, stateText, tookMs } from './job-text.ts';
 import { notAName, notOneOf, textFor, usageError } from './usage.ts';
 
 /** `9,587`. */
@@ -26,6 +27,18 @@ export const NO_QUEUES_YET = 'no queues yet: bgjob run -Q NAME --slots 2 -- comm
 
 /** `filtered`: an option chose some of the jobs. */
 export const noJobsText = (filtered: boolean) => (filtered ? 'no such jobs here' : 'no jobs here');
+
+/** How long it has run, or ran: `1m05s of ~2m10s` while it runs. */
+export function tookCell(took: number | null, usual: Usual | null): string {
+  if (took === null) return '-';
+  return usual ? `${renderDuration(took)} of ~${renderDuration(usual.durationMs)}` : renderDuration(took);
+}
+
+/** A row of `show`: `exited 0 after 2m8s, 3h ago`. */
+export function pastRunText({ outcome, tookMs, endedAt }: PastRun, spec: Spec, now: number): string {
+  const after = tookMs === null ? '' : ` after ${renderDuration(tookMs)}`;
+  return `${outcomeText(outcome, spec, 'cell')}${after}, ${renderDuration(now - endedAt)} ago`;
+}
 
 export const olderText = (older: number, ended: number) => `${jobs(older)} older: -n ${ended}`;
 export const othersText = (others: number) => `${jobs(others)} of other projects: -a`;

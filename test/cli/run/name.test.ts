@@ -187,6 +187,7 @@ rigTest(
         name: 'web',
         reused: true,
         replaced: [],
+        accepted: null,
         shell: null,
         log: { path: rig.file(1, 'out/log') },
       },
