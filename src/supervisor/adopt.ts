@@ -40,7 +40,7 @@ export function adopt(supervision: Supervision): void {
   supervision.mayStartNext = false;
   supervision.hasSeenAlive = false;
   supervision.watcherPid = findWatcher(supervision);
-  supervision.startNextJob = () => startNextJob(supervision, true);
+  supervision.startNextJob = (slot) => startNextJob(supervision, slot);
   supervision.onEnded = () => finishAfterEnd(supervision, () => endWatcher(supervision));
   const state = foundValue(readState(supervision.job));
   // the supervisor died after it put the job back into its queue, before it told the watcher
@@ -58,7 +58,7 @@ export function adopt(supervision: Supervision): void {
   supervision.readRequests();
   supervision.checkMain();
   // the dead supervisor may have been about to start the next job
-  if (!supervision.isOver) void startNextJob(supervision, false);
+  if (!supervision.isOver) void startNextJob(supervision, 'free');
   watchExit(supervision);
 }
 

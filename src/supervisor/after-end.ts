@@ -14,7 +14,7 @@ import { identify, isAlive } from '../engine/os/process-identity.ts';
 import { continueHelpers } from '../engine/stop/stop-processes.ts';
 import { readConfig } from '../job/home/config.ts';
 import { recordCrash } from './crash.ts';
-import { startNextJob } from './next-job.ts';
+import { startAddedJob, startNextJob } from './next-job.ts';
 import { Supervision } from './supervision.ts';
 
 /** Queued jobs end in quick succession: one scan of all processes, after this time, serves all of them. */
@@ -57,14 +57,15 @@ export async function finishAfterEnd(supervision: Supervision, notifyWatcher?: (
 
 async function endInOrder(supervision: Supervision, notifyWatcher?: () => void): Promise<void> {
   // a job that was put back moves the queue on while its watcher still lives
-  if (supervision.isRequeued) await startNextJob(supervision, true);
+  if (supervision.isRequeued) await startNextJob(supervision, 'locked');
   // before the watcher ends: if we are killed here, its adopter starts the hook
   else if (supervision.status.phase === 'ended') startHook(supervision.home, supervision.spec);
   // a watcher that was stopped would not read it
   if (notifyWatcher) continueHelpers(supervision.job, supervision.owner.identity);
   notifyWatcher?.();
   // the job is unlocked now: it may be the next one itself
-  if (supervision.isRequeued) await startNextJob(supervision, false);
+  if (supervision.isRequeued) await startNextJob(supervision, 'free');
+  else await startAddedJob(supervision);
   // the records of a job that was put back belong to the next owner
   const mayBeLeft = notifyWatcher && !supervision.isRequeued && !supervision.isSwept;
   if (mayBeLeft && (await isSuspect(supervision))) await recordLeftovers(supervision);

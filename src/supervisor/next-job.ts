@@ -24,14 +24,16 @@ const self = (): Identity => {
 
 const snapshots = new Map<string, QueueSnapshot>();
 
+/** The ended job is locked by this process, which hands its slot on; or its slot is free for all. */
+type Slot = 'unpublished' | 'locked' | 'free';
+
 /**
- * `isLocked`: the ended job is still locked by this process and frees its slot. A failure does not matter for
- * its end: the next bgjob command does what is left. Returns whether a job waits for the end of this one: then
- * the queue must be moved on once more when the end is published.
+ * A failure does not matter for the end of the job: the next bgjob command does what is left. Returns whether
+ * a job waits for the end of this one: then the queue must be moved on once more when the end is published.
  */
 export async function startNextJob(
   { home, spec, job, owner, mayStartNext, start, isOver }: Supervision,
-  isLocked: boolean,
+  slot: Slot,
 ): Promise<boolean> {
   const name = spec.placement?.queue;
   // another home may have been made in the same directory
@@ -40,23 +42,34 @@ export async function startNextJob(
   // the home was moved
   if (snapshot?.queue.dir !== home.queue(name).dir) snapshot = new QueueSnapshot(home, name);
   snapshots.set(name, snapshot);
-  if (isLocked) snapshot.own.add(spec.id);
-  else snapshot.own.delete(spec.id);
+  if (slot === 'free') snapshot.own.delete(spec.id);
+  else snapshot.own.add(spec.id);
+  const ending = slot === 'unpublished' ? { ending: spec.id } : {};
   try {
     // where Node is gone no fresh process can be started, and this one goes on
     if (!mayStartNext || (isProgramReplaced() && missingPart() === undefined)) {
-      return (await attend(snapshot, moverFor(home, { handsOn: isOver, untilShim: true }))).awaitsOwn;
+      return (await attend(snapshot, moverFor(home, { handsOn: isOver, untilShim: true, ...ending })))
+        .awaitsOwn;
     }
-    const mine = { start: async (admitted: Admitted) => take(home, admitted, start), most: 1 };
+    const mine = { start: async (admitted: Admitted) => take(home, admitted, start), most: 1, ...ending };
     const first = await attend(snapshot, moverFor(home, { ...mine, handsOn: true }));
     if (first.started === 0 || first.free === 0) return first.awaitsOwn;
     // other free slots are for processes that must be started
-    return (await attend(snapshot, moverFor(home, { waitsForOthers: false }))).awaitsOwn;
+    return (await attend(snapshot, moverFor(home, { waitsForOthers: false, ...ending }))).awaitsOwn;
   } catch (thrown) {
     // a full disk, mostly; the end of this job is published anyway
     if (!isSystemError(thrown)) recordCrash({ job, owner }, thrown);
     return false;
   }
+}
+
+/**
+ * Moves the queue on once more if it was changed since the look before the end: a command that added a job
+ * meanwhile found the slot taken, or the job that it waits for without an end.
+ */
+export async function startAddedJob(supervision: Supervision): Promise<void> {
+  const snapshot = snapshots.get(supervision.spec.placement?.queue ?? '');
+  if (snapshot?.isChanged) await startNextJob(supervision, 'free');
 }
 
 /** Becomes the owner of an admitted job, whose FIFO this process has open; false if it has an owner. */

@@ -40,7 +40,7 @@ const ORPHAN_POLL_MS = 100;
 const NO_FILE = ['EFTYPE', 'ENXIO', 'ELOOP', 'EISDIR'];
 
 export function startJob(supervision: Supervision): void {
-  supervision.startNextJob = () => startNextJob(supervision, true);
+  supervision.startNextJob = (slot) => startNextJob(supervision, slot);
   supervision.onEnded = () => finishAfterEnd(supervision);
   const why = whyUnable(supervision.spec);
   if (why !== null) {

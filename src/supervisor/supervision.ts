@@ -64,7 +64,7 @@ export class Supervision {
   hasSeenAlive = true;
   /** The exit status from the shim's socket: all there is if the job's directory was removed. */
   reportedExit: { code: number; at: number } | undefined;
-  startNextJob: () => Promise<boolean> = async () => false;
+  startNextJob: (slot: 'unpublished' | 'locked') => Promise<boolean> = async () => false;
   /** Called once, after the end is published and `alive` is closed. */
   onEnded: () => void = () => {};
   /** The job was put back into its queue, and the next owner publishes. */
@@ -304,10 +304,10 @@ export class Supervision {
    * The end of a queued job. The next job is started before the end is published, unless it waits for this end.
    */
   private async finishAsync(): Promise<void> {
-    const isAwaited = await this.startNextJob();
+    const isAwaited = await this.startNextJob('unpublished');
     const { status } = this;
     await this.publication.publishAsync(this.facts);
-    if (isAwaited) await this.startNextJob();
+    if (isAwaited) await this.startNextJob('locked');
     // a job that never started still has its entry
     const isWaiting = wasQueued(this.spec) && status.phase === 'ended' && status.startedAt === null;
     if (isWaiting && this.home.hasJob(this.job)) removeFromQueue(this.home, this.spec);

@@ -1281,9 +1281,29 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'a job that waits for the last one of its queue is left until the next command',
     changes: [
-      { file: 'supervisor/supervision.ts', from: 'if (isAwaited) await this.startNextJob();', to: '' },
+      {
+        file: 'supervisor/supervision.ts',
+        from: "if (isAwaited) await this.startNextJob('locked');",
+        to: '',
+      },
     ],
     by: { test: 'chaos/queue-after.test.ts', name: /one that waits for the last job of its own queue/ },
+  },
+  {
+    what: 'a job that waits for the one before it is overtaken by the one behind it',
+    changes: [
+      {
+        file: 'engine/queue/next-candidate.ts',
+        from: 'if (readiness.ids.every((id) => id === ending)) return found;',
+        to: '',
+      },
+    ],
+    by: { test: 'chaos/queue-after.test.ts', name: /keeps its turn/ },
+  },
+  {
+    what: 'a job that is added while the end of another one is written is left until the next command',
+    changes: [{ file: 'supervisor/after-end.ts', from: 'else await startAddedJob(supervision);', to: '' }],
+    by: { test: 'chaos/queue-added.test.ts', name: /added while the end of the one before is written/ },
   },
   {
     what: 'an attempt that another one follows counts as an end when its supervisor is slow',

@@ -142,6 +142,24 @@ rigTest('a retry is no end: who waits for a job waits for its last attempt', asy
   await assertIdle(rig);
 });
 
+rigTest(
+  'one that waits for the job before it keeps its turn: those behind it do not overtake it',
+  async (rig) => {
+    const book = new Book(rig);
+    const gate = join(rig.dir, 'gate');
+    const first = await run(rig, book, ['-Q', 'q'], `until [ -e '${gate}' ]; do sleep 0.01; done`);
+    const second = await run(rig, book, ['-Q', 'q', '--after', String(first)]);
+    // its time has not come: it holds nothing up
+    const later = await run(rig, book, ['-Q', 'q', '--after', String(second), '--delay', '1h']);
+    const third = await run(rig, book, ['-Q', 'q']);
+    fs.writeFileSync(gate, '');
+    await untilEnded(rig, [first, second, third]);
+    assert.deepEqual(book.starts, [first, second, third]);
+    await rig.bgjob(['kill', String(later)]);
+    await assertIdle(rig);
+  },
+);
+
 rigTest('one that waits for the last job of its own queue: no command moves it on', async (rig) => {
   const book = new Book(rig);
   for (const [n, words] of [

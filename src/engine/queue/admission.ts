@@ -173,6 +173,8 @@ interface Mover {
   untilShim: boolean;
   /** It waits for other processes that are about to start a job: they may be killed before. */
   waitsForOthers: boolean;
+  /** A job of this process whose end is about to be published. A job that waits for it alone keeps its turn. */
+  ending?: JobId;
 }
 
 export const moverFor = (home: Home, others: Partial<Mover> = {}): Mover => ({
@@ -187,7 +189,7 @@ export const moverFor = (home: Home, others: Partial<Mover> = {}): Mover => ({
 /** Starts jobs until no slot is free or no job may start. Returns for what the queue waits. */
 export async function advance(
   snapshot: QueueSnapshot,
-  { start, most, handsOn, untilShim, waitsForOthers }: Mover,
+  { start, most, handsOn, untilShim, waitsForOthers, ending }: Mover,
 ): Promise<AdvanceResult> {
   const { queue } = snapshot;
   let started = 0;
@@ -221,7 +223,7 @@ export async function advance(
     before = locked.size;
     free = slots - locked.size;
     const older = snapshot.older(locked);
-    const found = free > 0 ? findCandidate(snapshot, free, passed, older) : undefined;
+    const found = free > 0 ? findCandidate(snapshot, free, passed, older, ending) : undefined;
     // the skipped job may decide about others
     if (found?.skipped) continue;
     const candidate = found?.candidate;

@@ -36,13 +36,14 @@ export interface Scan {
 
 /**
  * Reads the entries in order up to the first job that may start here, and ends jobs that never can. Jobs in
- * `passed` are not considered again; `older` are the running jobs of an older bgjob.
+ * `passed` are not considered again; `older` are the running jobs of an older bgjob. `ending`: see Mover.
  */
 export function findCandidate(
   snapshot: QueueSnapshot,
   free: number,
   passed: Set<JobId>,
   older: OlderJob[],
+  ending?: JobId,
 ): Scan {
   const { home } = snapshot;
   const none = { skipped: false, yields: false, ours: false, unready: false, at: null };
@@ -99,7 +100,11 @@ export function findCandidate(
     if (!snapshot.isOurs(entry)) continue;
     found.ours = true;
     if (readiness.kind === 'time') found.at = Math.min(found.at ?? readiness.at, readiness.at);
-    else for (const id of readiness.ids) found.after.add(id);
+    else {
+      for (const id of readiness.ids) found.after.add(id);
+      // those behind it would overtake it
+      if (readiness.ids.every((id) => id === ending)) return found;
+    }
   }
   return found;
 }

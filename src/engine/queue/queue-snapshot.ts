@@ -63,6 +63,11 @@ export class QueueSnapshot {
     return this.files;
   }
 
+  /** Whether the queue was changed since its entries were read. */
+  get isChanged(): boolean {
+    return this.stamp !== readStamp(this.queue);
+  }
+
   forget(): void {
     this.stamp = undefined;
   }

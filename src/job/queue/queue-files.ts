@@ -61,14 +61,17 @@ export function readSlots(queue: QueuePaths): number {
   return readValid(queue.slots, slotsSchema)?.slots ?? DEFAULT_SLOTS;
 }
 
-export const writeSlots = (queue: QueuePaths, slots: number): void =>
+export function writeSlots(queue: QueuePaths, slots: number): void {
   writeShared(queue.slots, withChecksum({ v: 1, slots }));
+  stampQueue(queue);
+}
 
 export const isPaused = (queue: QueuePaths): boolean => existsSync(queue.paused);
 export function setPaused(queue: QueuePaths, paused: boolean): void {
   if (paused) touch(queue.paused);
   else removeQuietly(queue.paused);
   syncDir(queue.dir);
+  stampQueue(queue);
 }
 
 // ---- entries of waiting jobs -----------------------------------------------------------------------------
