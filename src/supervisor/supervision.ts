@@ -29,7 +29,7 @@ import { findJobProcesses, hasExitRecorder, isDraining, readShimRecord } from '.
 import { type Facts, Publication } from './publication.ts';
 import { putBack } from './requeue.ts';
 import { PauseControl } from './stop/pause.ts';
-import { stopTree, sweeperSignals } from './stop/stop-tree.ts';
+import { signalsOfOthers, stopTree } from './stop/stop-tree.ts';
 
 /** The descriptor of the FIFO `alive` in every supervisor. */
 export const ALIVE_FD = 4;
@@ -234,7 +234,7 @@ export class Supervision {
           { type: 'signalled', signal: stop.signal },
         ]
       : [];
-    this.dispatch(...sweeperSignals(this), ...byKernel, ended);
+    this.dispatch(...signalsOfOthers(this), ...byKernel, ended);
   }
 
   /** Null: the two times tell the run time, because the wall clock was not changed. */

@@ -91,7 +91,7 @@ rigTest('a kill that was asked for while nobody was in charge is carried out by 
   const { code, stdout } = await kill.answer;
   assert.equal(code, 0);
   // The kill lets the old owner go on, which may have claimed the first signal before it died: then KILL comes
-  // after the grace. Where the adopter boots slowly the killer has sent TERM itself.
-  assert.match(stdout, /^1 (killed \(|exited 143 \(after kill\) )/);
+  // after the grace. The signal is missing where the adopter needs ten seconds to boot.
+  assert.match(stdout, /^1 killed \(/);
   await untilPublished(rig, id, 2);
 });

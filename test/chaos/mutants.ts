@@ -873,11 +873,22 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/stop/stop-request.ts',
-        from: "(isUnowned || after?.kind === 'live') && isOwned(job)",
-        to: 'isUnowned && isOwned(job)',
+        from: "if (isUnowned || after?.kind === 'live')",
+        to: 'if (isUnowned)',
       },
     ],
     by: { test: 'cli/stop/unowned.test.ts', name: /a supervisor that is slow/ },
+  },
+  {
+    what: 'a signal of a kill that found no supervisor counts as one of somebody else',
+    changes: [
+      {
+        file: 'supervisor/stop/stop-tree.ts',
+        from: 'if (!first && !readStops(job)',
+        to: 'if (!readStops(job)',
+      },
+    ],
+    by: { test: 'cli/stop/unowned.test.ts', name: /an adopter that comes after the signal/ },
   },
   {
     what: 'the schedule of a self-test that was killed goes on',

@@ -191,9 +191,8 @@ async function sweepAfterOwner(home: Home, view: LiveView, stop: Stop): Promise<
   if (after?.kind === 'live')
     attemptQuietly(() => requestStop(job, 'kill', { ...stop, ...NOW, sweeper: identify(process.pid)! }));
   const swept = await sweepLeft(home, after ?? view, isUnowned ? stop : NOW);
-  // an owner that came late, or is slow, publishes the end
-  if ((isUnowned || after?.kind === 'live') && isOwned(job))
-    await waitEnded(home, view.id, AbortSignal.timeout(LATE_OWNER_MS));
+  // an owner that comes late, or is slow, publishes the end. Where none can come the job has ended for readers
+  if (isUnowned || after?.kind === 'live') await waitEnded(home, view.id, AbortSignal.timeout(LATE_OWNER_MS));
   return swept;
 }
 

@@ -141,13 +141,15 @@ function replace({ path, cache }: Home, dead: Identity): { isOver: boolean } | u
 }
 
 /**
- * The signals that a sweeper may have sent by now. It records the first one before it sends it, and kills after
- * the grace. Without a grace it kills at once, and records nothing. Its request may be the harder one of two.
+ * The signals that another process may have sent by now: a sweeper, or a `kill` that found no owner. It records
+ * the first one before it sends it, and kills after the grace. Without a grace it kills at once, and records
+ * nothing. Its request may be the harder one of two.
  */
-export function sweeperSignals({ job, attempt, status }: SweptJob): Event[] {
-  if (status.phase !== 'stopping' || !readStops(job).some(({ sweeper }) => sweeper)) return [];
+export function signalsOfOthers({ job, attempt, status }: SweptJob): Event[] {
+  if (status.phase !== 'stopping') return [];
   const { signal, graceMs } = status.stop;
   const first = readFirstSignal(job, attempt);
+  if (!first && !readStops(job).some(({ sweeper }) => sweeper)) return [];
   const sinceMs = first ? systemClock.monotonic() - first.monotonicMs : 0;
   const sent = first ? [signal] : [];
   if (sinceMs >= Math.min(graceMs, first?.graceMs ?? graceMs)) sent.push('SIGKILL');

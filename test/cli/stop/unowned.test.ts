@@ -71,6 +71,22 @@ const namesOpen = (pid: number): string[] =>
     (fd) => attemptQuietly(() => fs.readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? [],
   );
 
+rigTest(
+  'an adopter that comes after the signal: kill waits for it, and it records what ended the job',
+  async (rig) => {
+    const puppet = await rig.puppet();
+    const id = await rig.run(['--', ...puppet.command]);
+    await puppet.ready();
+    // kill lets the watcher go on when it takes the place of the owner
+    await stopAll([rig.shimRecord(id).watcher!]);
+    await slay(rig.ownerPid(id));
+    const { code, stdout } = await rig.bgjob(['kill', String(id)]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^1 killed \(TERM, /);
+    assert.match((await rig.bgjob(['ls', '-a'])).stdout, /^1 +- +killed SIGTERM /m);
+  },
+);
+
 rigTest('a supervisor that is slow: kill answers when the end is recorded', async (rig) => {
   const puppet = await rig.puppet();
   const id = await rig.run(['--', ...puppet.command]);
