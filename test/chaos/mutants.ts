@@ -531,6 +531,17 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'unit/engine/targets/transport.test.ts', name: /an end before ready is refused/ },
   },
   {
+    what: 'a temporary file of another process with this pid is taken for the own one',
+    changes: [
+      {
+        file: 'base/fs/atomic-write.ts',
+        from: "if (errnoOf(thrown) === 'EEXIST') continue;",
+        to: "if (errnoOf(thrown) === 'EEXIST') return temporary;",
+      },
+    ],
+    by: { test: 'unit/base/fs/atomic-write.test.ts', name: /another process with this pid/ },
+  },
+  {
     what: 'blanks are written into a file that other processes see',
     changes: [
       {

@@ -88,14 +88,27 @@ export function writeAtomic(path: string, text: string, flush: Flush = 'all'): v
 }
 
 let temporaries = 0;
-const uniqueName = (path: string): string => `${path}.${process.pid}.${temporaries++}.tmp`;
+
+/** Writes a temporary file. A killed process, or one in another pid namespace, may have had this pid. */
+function createTemporary(path: string, text: string, flush: Flush): string {
+  for (;;) {
+    const temporary = `${path}.${process.pid}.${temporaries++}.tmp`;
+    try {
+      createFile(temporary, text, flush);
+      return temporary;
+    } catch (thrown) {
+      if (errnoOf(thrown) === 'EEXIST') continue;
+      removeQuietly(temporary);
+      throw thrown;
+    }
+  }
+}
 
 /** Replaces a record of several writers: each has a temporary file of its own. Durable on return. */
 export function writeShared(path: string, text: string): void {
-  const temporary = uniqueName(path);
   requireDirectory(dirname(path));
+  const temporary = createTemporary(path, text, 'content');
   try {
-    createFile(temporary, text, 'content');
     renameSync(temporary, path);
   } finally {
     removeQuietly(temporary);
@@ -105,10 +118,9 @@ export function writeShared(path: string, text: string): void {
 
 /** Creates a record by a link to a finished file; false if there is one. */
 export function claim(path: string, text: string, flush: Flush = 'all'): boolean {
-  const temporary = uniqueName(path);
   requireDirectory(dirname(path));
+  const temporary = createTemporary(path, text, flush);
   try {
-    createFile(temporary, text, flush);
     linkSync(temporary, path);
   } catch (thrown) {
     if (errnoOf(thrown) === 'EEXIST') return false;

@@ -107,6 +107,15 @@ folderTest('a claim has one winner and keeps its text', (dir) => {
   assert.deepEqual(fs.readdirSync(dir), ['owner.1']);
 });
 
+folderTest('a temporary file of another process with this pid is no claim, and stays', (dir) => {
+  const path = join(dir, 'owner.1');
+  const others = Array.from({ length: 100 }, (_, n) => `${path}.${process.pid}.${n}.tmp`);
+  for (const other of others) fs.writeFileSync(other, 'other');
+  assert.equal(claim(path, 'mine'), true);
+  assert.equal(fs.readFileSync(path, 'utf8'), 'mine');
+  for (const other of others) assert.equal(fs.readFileSync(other, 'utf8'), 'other');
+});
+
 folderTest('blanks are there all at once, and never over a record', (dir) => {
   const path = join(dir, 'end');
   const write = mock.method(fsModule, 'writeSync', (...args: Parameters<typeof fs.writeSync>) => {
