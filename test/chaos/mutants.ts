@@ -1370,8 +1370,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'supervisor/stop/stop-tree.ts',
-        from: "isAlive(sweeper) !== 'alive' || stat === undefined || isStopped(stat)",
-        to: 'stat !== undefined && isStopped(stat)',
+        from: 'const isGone = !isAtWork(sweeper);',
+        to: 'const isGone = false;',
       },
     ],
     by: { test: 'cli/stop/kill-many.test.ts', name: /a call that is killed in the grace/ },
@@ -1389,10 +1389,19 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'no owner takes the place of a kill of many jobs that was killed',
-    changes: [
-      { file: 'supervisor/stop/stop-tree.ts', from: 'own ??= replace(owner.home, sweeper);', to: '' },
-    ],
+    changes: [{ file: 'supervisor/stop/stop-tree.ts', from: 'own ??= replace(owner.home);', to: '' }],
     by: { test: 'cli/stop/kill-many.test.ts', name: /one owner takes its place, and stops all of them/ },
+  },
+  {
+    what: 'the owner that takes the place of a killed kill does not see that another one was killed later',
+    changes: [
+      {
+        file: 'engine/stop/orphaned-stops.ts',
+        from: 'of listLive(home)) {',
+        to: 'of begun.size > 0 ? [] : listLive(home)) {',
+      },
+    ],
+    by: { test: 'cli/stop/kill-many.test.ts', name: /one owner takes the place of both/ },
   },
   {
     what: 'a kill of many jobs takes over the stop of the job in which it runs',

@@ -161,6 +161,12 @@ export function isAlive(identity: Identity): 'alive' | 'dead' | 'unknown' {
   return stat && stat.startTicks === identity.startTicks && !isDeadState(stat.state) ? 'alive' : 'dead';
 }
 
+/** Whether this very process lives and is not stopped: it may still do its work. */
+export function isAtWork(identity: Identity): boolean {
+  const stat = isAlive(identity) === 'alive' ? readStat(identity.pid) : undefined;
+  return stat !== undefined && !isStopped(stat);
+}
+
 export const isSame = (a: Identity, b: Identity): boolean =>
   a.pid === b.pid &&
   a.startTicks === b.startTicks &&

@@ -12,6 +12,7 @@ import type { Identity } from '../../job/identity.ts';
 import type { FirstSignal } from '../../job/state.ts';
 import { EMPTY_SCANS, type OnFound, signalProcess, sweep } from '../observe/process-tree.ts';
 import {
+  isAlive,
   isDeadState,
   isStopped,
   matchesIdentity,
@@ -74,6 +75,12 @@ export function continueHelpers(job: JobPaths, host?: Identity): void {
   for (const stat of readStats(ours.map(({ pid }) => pid)))
     if (isStopped(stat) && ours.some((identity) => matchesIdentity(stat, identity)))
       signalProcess(stat, 'SIGCONT');
+}
+
+/** Whether shim and watcher live: else only the owner knows all of the job. The main process may be gone. */
+export function areHelpersAlive(job: JobPaths): boolean {
+  const { shim, watcher } = readShim(job);
+  return [shim, watcher].every((one) => one !== undefined && isAlive(one) === 'alive');
 }
 
 /** The wait after each scan, milliseconds: short for a process that obeys, cheap for a stubborn one. */

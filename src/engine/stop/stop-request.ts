@@ -36,8 +36,8 @@ import {
   hasOpen,
   identify,
   isAlive,
+  isAtWork,
   isLocked,
-  isStopped,
   type ProcessStat,
   pidHere,
   readStat,
@@ -200,10 +200,7 @@ async function sweepAfterOwner(home: Home, view: LiveView, stop: Stop): Promise<
 function isSweeperDue(job: JobPaths): boolean {
   const attempt = foundValue(readState(job))?.attempt ?? 1;
   if (readFirstSignal(job, attempt)) return false;
-  return readStops(job).some(({ sweeper, graceMs }) => {
-    const stat = sweeper && graceMs > 0 && isAlive(sweeper) === 'alive' ? readStat(sweeper.pid) : undefined;
-    return stat !== undefined && !isStopped(stat);
-  });
+  return readStops(job).some(({ sweeper, graceMs }) => sweeper && graceMs > 0 && isAtWork(sweeper));
 }
 
 const NOW = { signal: 'SIGKILL', graceMs: 0 };

@@ -6,9 +6,9 @@ import { systemClock } from '../../base/clock.ts';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { attemptQuietly, ignoreSystemError } from '../../base/result.ts';
 import type { OnFound } from '../../engine/observe/process-tree.ts';
-import { isAlive, isStopped, type ProcessStat, readStat } from '../../engine/os/process-identity.ts';
+import { isAtWork, isStopped, type ProcessStat, readStat } from '../../engine/os/process-identity.ts';
 import { claimInstance, readInstance } from '../../engine/os/process-lock.ts';
-import { continueHelpers, stopProcesses } from '../../engine/stop/stop-processes.ts';
+import { areHelpersAlive, continueHelpers, stopProcesses } from '../../engine/stop/stop-processes.ts';
 import { type Home, openHome } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import {
@@ -18,7 +18,6 @@ import {
   readStops,
   readSwept,
 } from '../../job/home/records.ts';
-import type { Identity } from '../../job/identity.ts';
 import type { Event } from '../../job/lifecycle.ts';
 import type { Status, StatusOf, Swept } from '../../job/state.ts';
 
@@ -75,7 +74,7 @@ export async function stopTree(owner: Stoppable): Promise<void> {
  */
 const SWEEPER_MS = 300_000;
 /** How often the owner looks whether the sweeper lives, milliseconds: it is nudged when the sweeper is done. */
-const POLL_MS = 5000;
+const POLL_MS = 2000;
 
 /**
  * Waits for the `kill` that stops the processes of this job as one of many, or for the owner that took its
@@ -89,16 +88,16 @@ async function waitSwept(owner: Stoppable, now: () => StatusOf<'stopping'>): Pro
   let own: { isOver: boolean } | undefined;
   for (const deadline = systemClock.monotonic() + graceMs + SWEEPER_MS; ; ) {
     owner.checkMain();
-    // checked first: its answer may come between the two
-    const stat = readStat(sweeper.pid);
-    const isGone = isAlive(sweeper) !== 'alive' || stat === undefined || isStopped(stat);
+    // checked first: the answer may come between the two
     const isOver = own?.isOver === true;
+    const isGone = !isAtWork(sweeper);
     const swept = readSwept(owner.job);
     if (swept && now().ended) return swept;
     if (now().stop.graceMs !== graceMs || systemClock.monotonic() > deadline) return undefined;
     if (isGone && !swept) {
-      if (isOver) return undefined;
-      own ??= replace(owner.home, sweeper);
+      // no other process stops such a job
+      if (isOver || !areHelpersAlive(owner.job)) return undefined;
+      own ??= replace(owner.home);
       if (!own && !isReplaced(owner.home)) return undefined;
     }
     await owner.waitNudge(POLL_MS);
@@ -108,7 +107,7 @@ async function waitSwept(owner: Stoppable, now: () => StatusOf<'stopping'>): Pro
 /** The lock of the owner that takes the place of a `kill`. It lies in the cache. */
 const LOCK = 'sweep';
 
-/** Whether another owner has taken the place of a `kill` of many, and runs. */
+/** Whether another owner has taken the place of each `kill` that is gone, and runs. */
 function isReplaced({ cache }: Home): boolean {
   const replacement = readInstance(cache, LOCK);
   const stat = replacement?.isAlive ? readStat(replacement.pid) : undefined;
@@ -116,17 +115,17 @@ function isReplaced({ cache }: Home): boolean {
 }
 
 /**
- * Takes the place of a `kill` of many that is gone, unless another owner has. It goes on after the end of its own
- * job: another one may have a longer grace.
+ * Takes the place of each `kill` of many that is gone, unless another owner has. It goes on after the end of its
+ * own job: another one may have a longer grace.
  */
-function replace({ path, cache }: Home, dead: Identity): { isOver: boolean } | undefined {
+function replace({ path, cache }: Home): { isOver: boolean } | undefined {
   const home = openHome(path, false);
   const lock = home.ok && home.value ? attemptQuietly(() => claimInstance(cache, LOCK)) : undefined;
   if (lock === undefined || !home.ok || !home.value) return undefined;
   const own = { isOver: false };
   const takeOver = async (jobs: Home) => {
     const { takeOverStops } = await import('../../engine/stop/orphaned-stops.ts');
-    await takeOverStops(jobs, dead);
+    await takeOverStops(jobs);
   };
   takeOver(home.value)
     .catch((thrown) => {

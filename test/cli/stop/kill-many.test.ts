@@ -136,6 +136,36 @@ rigTest('an owner that takes its place, and is killed: the next one does', async
   assert.equal((await rig.bgjob(['wait', String(last)])).code, 137);
 });
 
+rigTest('two calls that are killed: one owner takes the place of both', async (rig) => {
+  const ids = await startPlain(rig, 3);
+  const deaf = await rig.puppet();
+  const first = await rig.run(['--', ...deaf.command]);
+  await deaf.ignore('SIGTERM');
+  const stop = { by: 'kill', cause: 'kill', signal: 'SIGTERM', graceMs: 3600_000, at: Date.now() };
+  const askAsKilled = async (jobs: number[]): Promise<void> => {
+    const call = spawn('sleep', ['1000'], { stdio: 'ignore' });
+    const sweeper = identify(call.pid!);
+    call.kill('SIGKILL');
+    await once(call, 'exit');
+    for (const id of jobs) {
+      fs.writeFileSync(rig.file(id, 'stop.term'), JSON.stringify({ ...stop, sweeper }));
+      process.kill(JSON.parse(fs.readFileSync(rig.file(id, 'owner.1'), 'utf8')).identity.pid, 'SIGTERM');
+    }
+  };
+  await askAsKilled([first]);
+  await until(
+    () => fs.existsSync(rig.file(first, 'first.1')),
+    (there) => there,
+  );
+  await askAsKilled(ids);
+  const isSwept = (id: number): boolean => fs.existsSync(rig.file(id, 'stop.swept'));
+  const swept = () => ids.filter(isSwept);
+  await until(swept, ({ length }) => length === ids.length, 'the jobs of the second call to be stopped');
+  for (const id of ids) assert.equal((await rig.bgjob(['wait', String(id)])).code, 143);
+  assert.equal((await rig.show(first)).state, 'stopping');
+  assert.equal((await rig.bgjob(['kill', '--now', String(first)])).code, 0);
+});
+
 rigTest('a harder kill of one of them ends it at once', async (rig) => {
   const plain = await startPlain(rig, 4);
   const deaf = await rig.puppet();
