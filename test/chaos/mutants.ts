@@ -398,6 +398,13 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'unit/engine/targets/shim-engine.test.ts', name: /a job runs once, with its code/ },
   },
   {
+    what: 'a second stop of a far job sends its signal again',
+    changes: [
+      { file: 'engine/targets/far/control.sh', from: 'then far_signal=0; fi', to: 'then far_signal=$2; fi' },
+    ],
+    by: { test: 'unit/engine/targets/shim-engine.test.ts', name: /sends no second TERM/ },
+  },
+  {
     what: 'a far job on another host of the same home counts as lost',
     changes: [
       {

@@ -223,7 +223,11 @@ far_stop() {
     far_sweep "$1" "$2"
   elif [ "$far_record_host" = "$far_host" ]; then
     if [ "$2" != 0 ]; then mkdir -p "$far_root/job/$1/stop.$2.$3" 2>/dev/null; fi
-    far_sweep "$1" "$2"
+    far_signal=$2 far_sent=$far_root/job/$1/sent.$2
+    # a job gets a signal once, as here: a second stop shortens the grace
+    if [ "$2" != KILL ] && [ -d "$far_sent" ] && [ ! -e "$far_root/end/$1" ]; then far_signal=0; fi
+    far_sweep "$1" "$far_signal"
+    if [ "$far_signal" != 0 ] && [ $far_hit != 0 ]; then mkdir "$far_sent" 2>/dev/null; fi
   fi
   if [ "$2" != 0 ] && [ -d "$far_root/job/$1/stop.$2.$3" ]; then
     # It goes on when this connection is cut. The program is that of the job: ours may be of another version.

@@ -318,6 +318,21 @@ farTest('stop: counts what it signals, leaves the shim out, and the end is recor
   assert.deepEqual(await far.engine.stop('t-77-1', 'TERM', 0), { signalled: 0, unseen: null });
 });
 
+farTest('a second stop with a shorter grace sends no second TERM', async (far) => {
+  // bash runs the trap of TERM before that of WINCH, if both have come
+  const traps = `trap 'echo term' TERM; trap 'echo winch' WINCH; echo $$`;
+  const uid = await far.start(far.sh(`exec bash -c "${traps}; while :; do read -t 1000 <> <(:); done"`));
+  const [pid] = pidsIn(await far.said(uid, '\n'));
+  assert.equal((await far.engine.stop(uid, 'TERM', 3600_000)).signalled > 0, true);
+  await far.said(uid, 'term');
+  assert.equal((await far.engine.stop(uid, 'TERM', 60_000)).signalled > 0, true, 'they are counted');
+  process.kill(pid!, 'SIGWINCH');
+  assert.equal(await far.said(uid, 'winch'), `${pid}\nterm\nwinch\n`);
+  await far.engine.stop(uid, 'TERM', 0);
+  assert.deepEqual(facts(await far.end(uid)), { status: 137, limit: null, afterStop: true });
+  assert.equal(await far.log(uid), `${pid}\nterm\nwinch\n`);
+});
+
 farTest('a stopped (SIGSTOP) job gets its TERM, too', async (far) => {
   const uid = await far.start(far.sh('echo up; kill -s STOP $$; echo on'));
   await far.said(uid, 'up');
