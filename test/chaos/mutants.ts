@@ -398,6 +398,11 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'unit/engine/targets/shim-engine.test.ts', name: /a job runs once, with its code/ },
   },
   {
+    what: 'the hint of the first run follows the words on a target that has not answered',
+    changes: [{ file: 'cli/commands/run.ts', from: '!there.value?.next && ', to: '' }],
+    by: { test: 'cli/output/terminal.test.ts', name: /run --on says one thing to do next/ },
+  },
+  {
     what: 'a second stop of a far job sends its signal again',
     changes: [
       { file: 'engine/targets/far/control.sh', from: 'then far_signal=0; fi', to: 'then far_signal=$2; fi' },

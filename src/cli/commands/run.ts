@@ -183,9 +183,9 @@ export const run = verb({
     if (placement && !waits) printPauses(output, home, [id]);
     if (!until) {
       if (!output.json && output.isTerminal(2)) {
-        const became = becameText(reused, placement !== null);
-        // the hint is shown once per home
-        if (isNew(home, 'run')) output.note(firstRunText(became, id));
+        const became = becameText(reused, placement !== null && accepted !== true);
+        // the hint is shown once per home, and only if nothing else says what comes next
+        if (!there.value?.next && isNew(home, 'run')) output.note(firstRunText(became, id));
         else if (reused) output.note(`(${became})`);
       }
       return ok(SUCCESS);

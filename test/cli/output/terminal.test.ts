@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { missing } from '../../rig/needs.ts';
 import { processesNaming } from '../../rig/processes.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
+import { Box } from '../../rig/target.ts';
 import { until } from '../../rig/until.ts';
 
 const skip = missing('script');
@@ -25,6 +26,24 @@ rigTest(
     assert.equal(stdout, 'started; next: bgjob tail -f 1 · bgjob wait 1 · bgjob ls\r\n<1>\r\n');
     const { stdout: again } = await onTerminal(rig, 'bgjob run -- true').answer;
     assert.equal(again, '2\r\n');
+  },
+  { skip },
+);
+
+rigTest(
+  'run --on says one thing to do next: the hint of the first run waits until the target has a job',
+  async (rig) => {
+    const box = new Box(rig);
+    box.config({ box: { engine: 'ssh', host: 'gpu1' } });
+    box.hang();
+    const line = 'BGJOB_MAX_WAIT=100ms bgjob run --on box -- true >id';
+    const { stdout: silent } = await onTerminal(rig, line).answer;
+    assert.match(withoutEscapes(silent), /^[^\r]* yet: it is not known .*\r\n$/);
+    box.answer();
+    assert.equal((await rig.bgjob(['wait', '1'])).code, 0);
+    const { stdout: taken } = await onTerminal(rig, 'bgjob run --on box -- true >id').answer;
+    assert.match(withoutEscapes(taken), /^started; next: bgjob tail -f \d+ · bgjob wait \d+ · bgjob ls\r\n$/);
+    await box.end();
   },
   { skip },
 );
