@@ -137,6 +137,11 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'unit/job/targets/target-records.test.ts', name: /while its folder is removed/ },
   },
   {
+    what: 'a job is not added if gc removes the folder of its target twice meanwhile',
+    changes: [{ file: 'job/targets/target-records.ts', from: 'MOST_TRIES = 5', to: 'MOST_TRIES = 2' }],
+    by: { test: 'unit/job/targets/target-records.test.ts', name: /removed a second time/ },
+  },
+  {
     what: 'variables of --pass-env do not travel to a target',
     changes: [
       {

@@ -103,8 +103,10 @@ export async function awaitAccepted(context: Context, home: Home, id: JobId): Pr
     markReported(output, home, view);
     return fail({ code: 'not-started-there', id, target, cwd, why: view.status.outcome.why });
   }
+  // another call removed it
+  if (view?.kind !== 'live' && view?.kind !== 'ended') return ok(NOT_AWAITED);
   // another call cancelled it
-  if (view?.kind === 'ended' && view.status.startedAt === null) return ok(NOT_AWAITED);
+  if (view.kind === 'ended' && view.status.startedAt === null) return ok(NOT_AWAITED);
   if (!isUnsent(view)) return ok({ accepted: true, next: null });
   if (waitsForOthers(home, view)) return ok(NOT_AWAITED);
   return ok({ accepted: false, next: notAnsweredText(view, interruptedBy() !== undefined) });

@@ -118,15 +118,18 @@ export const isPlain = ({ placement, origin }: Pick<Spec, 'placement' | 'origin'
 
 // ---- markers of jobs -------------------------------------------------------------------------------------
 
+/** A folder is removed again only when gc ran between its making and the next step: more often is an error. */
+const MOST_TRIES = 5;
+
 /** Before the job can be seen by its service. `added`: for a folder that gc has just removed. */
 export function markTargetJob(home: Home, target: Target, id: JobId, added: () => TargetAdded): void {
-  const marker = `${home.target(target.key).live}/${id}`;
-  try {
-    touch(marker);
-  } catch (thrown) {
-    if (errnoOf(thrown) !== 'ENOENT') throw thrown;
-    makeTarget(home, target, added());
-    touch(marker);
+  for (let tries = 1; ; tries++) {
+    try {
+      if (tries > 1) makeTarget(home, target, added());
+      return touch(`${home.target(target.key).live}/${id}`);
+    } catch (thrown) {
+      if (errnoOf(thrown) !== 'ENOENT' || tries === MOST_TRIES) throw thrown;
+    }
   }
 }
 export const unmarkTargetJob = (home: Home, key: string, id: JobId): void =>

@@ -62,3 +62,26 @@ folderTest('a job that is marked while its folder is removed keeps its marker', 
   assert.deepEqual(listTargetJobs(home, target.key), [9]);
   assert.deepEqual(readTarget(home, target.key)?.target, target);
 });
+
+folderTest('a job that is marked while its folder is removed a second time keeps its marker', (dir) => {
+  const { home, target, mark } = withTarget(dir);
+  assert.equal(removeTarget(home, target.key), true);
+  const { dir: folder, done } = home.target(target.key);
+  const own: any = require('node:fs');
+  const { mkdirSync } = own;
+  let removed = 0;
+  own.mkdirSync = (path: string, ...rest: unknown[]) => {
+    mkdirSync(path, ...rest);
+    if (path !== done || removed > 0) return;
+    removed++;
+    fs.rmSync(folder, { recursive: true });
+  };
+  try {
+    mark(10);
+  } finally {
+    own.mkdirSync = mkdirSync;
+  }
+  assert.equal(removed, 1);
+  assert.deepEqual(listTargetJobs(home, target.key), [10]);
+  assert.deepEqual(readTarget(home, target.key)?.target, target);
+});
