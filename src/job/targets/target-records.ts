@@ -126,7 +126,8 @@ export function markTargetJob(home: Home, target: Target, id: JobId, added: () =
   for (let tries = 1; ; tries++) {
     try {
       if (tries > 1) makeTarget(home, target, added());
-      return touch(`${home.target(target.key).live}/${id}`);
+      touch(`${home.target(target.key).live}/${id}`);
+      return;
     } catch (thrown) {
       if (errnoOf(thrown) !== 'ENOENT' || tries === MOST_TRIES) throw thrown;
     }
