@@ -243,12 +243,13 @@ const LONGEST_BACKOFF_MS = 86_400_000;
 export function retryAt(
   spec: Spec,
   attempt: number,
-  { outcome, endedAt }: StatusOf<'ended'>,
+  { outcome, endedAt, stop }: StatusOf<'ended'>,
 ): number | undefined {
   if (spec.placement === null || attempt > spec.retry) return undefined;
   const isFailure =
     outcome.kind === 'timed-out' ||
     outcome.kind === 'failed' ||
+    (outcome.kind === 'killed' && stop?.cause === 'memory') ||
     (outcome.kind === 'exited' && !outcome.afterKill && exitCodeOf(outcome) !== 0);
   if (!isFailure) return undefined;
   return endedAt + Math.min(LONGEST_BACKOFF_MS, spec.backoffMs * 2 ** Math.min(attempt - 1, 30));

@@ -109,7 +109,7 @@ function watchExit(supervision: Supervision): void {
     else supervision.checkMain();
   }, POLL_MS);
   try {
-    // the shim writes the CPU time right after the exit status; a shim of before 0.15 has no such file
+    // the shim writes the CPU time right after the exit status; a shim of before 0.16 has no such file
     const { job, attempt } = supervision;
     const last = existsSync(job.usage(attempt)) ? job.usage(attempt) : job.exit(attempt);
     const watcher = watch(last, { persistent: false }, () => {

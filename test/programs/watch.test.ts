@@ -59,7 +59,7 @@ rigTest(
     tmux.line('bgjob watch');
     const lines = await tmux.until(new RegExp(` web +running .* ${port} +GET / 200$`));
     assert.match(lines[0]!, /^bgjob {2}.*\/project +2 running$/);
-    assert.match(lines[1]!, /^ {2}ID {2}JOB {2}STATE +AGE +IDLE +PORTS +LAST LINE$/);
+    assert.match(lines[1]!, /^ {2}ID {2}JOB {2}STATE +AGE +IDLE +CPU +MEMORY +PORTS +LAST LINE$/);
     assert.match(lines[2]!, /^> 2 {3}api +running .*日本語 😀 ok$/);
     assert.equal(lines[23] ?? '', '↑↓ move  ⏎ log  x kill  r restart  p pause  / filter  a all  q quit');
     // what comes is seen without a key

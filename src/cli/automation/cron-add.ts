@@ -6,6 +6,7 @@ import { listSchedules, type Schedule } from '../../job/automation/schedule.ts';
 import { addTemplate } from '../../job/automation/template-records.ts';
 import { callerZone } from '../../job/automation/timezone.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
+import { admitNeeds } from '../../job/home/home.ts';
 import { shellOf } from '../../job/view.ts';
 import { type Exit, type Input, SUCCESS } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
@@ -101,7 +102,10 @@ export async function addSchedule(
     catchUp: options['catch-up'],
   };
   const paths = home.schedule(name);
-  const added = attempt('write', paths.dir, () => addTemplate(home, home.schedules, paths, schedule));
+  const added = attempt('write', paths.dir, () => {
+    if (schedule.needs.length > 0) admitNeeds(home);
+    return addTemplate(home, home.schedules, paths, schedule);
+  });
   if (!added.ok) return added;
   if (!added.value) return fail({ code: 'starter-taken', kind: 'schedule', name });
   const served = await ensureServed(home, schedulerOf(home));

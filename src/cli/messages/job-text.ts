@@ -76,8 +76,10 @@ export const outcomeText = (outcome: Outcome, spec: Spec, form: Form = 'whole', 
   });
 
 /** `killed SIGTERM (--max-log 10M)`: these limits have no outcome of their own. */
-function withCause(text: string, stop: Stop | null): string {
+function withCause(text: string, stop: Stop | null, form: Form): string {
   if (stop?.cause !== 'max-log' && stop?.cause !== 'memory') return text;
+  // always SIGKILL, and how much it used is no matter of a table
+  if (form === 'cell' && stop.cause === 'memory') return `killed (${safe(stop.by.replace(/:.*/, ''))})`;
   return text.endsWith(')') ? `${text.slice(0, -1)}, ${safe(stop.by)})` : `${text} (${safe(stop.by)})`;
 }
 
@@ -100,7 +102,7 @@ export function stateText(view: JobView, leftovers = 0, waiting?: Waiting, form:
   const verdict = explains(view);
   const text = verdict
     ? `${outcomeText(outcome, view.spec, form).replace(/ \(.*/, '')} (${verdictText(verdict.word)})`
-    : withCause(outcomeText(outcome, view.spec, form, view.state?.usage?.machinePercent ?? 0), stop);
+    : withCause(outcomeText(outcome, view.spec, form, view.state?.usage?.machinePercent ?? 0), stop, form);
   return text + (leftovers > 0 ? `, ${leftovers} left` : '');
 }
 

@@ -33,7 +33,7 @@ export const badScript = {
 
 export const logLimitTooSmall = (bytes: number) =>
   usageError(
-    bytes === 0 ? '--max-log: 0 would keep nothing' : `--max-log: ${bytes} bytes are too few`,
+    bytes === 0 ? '--max-log: 0 would keep nothing' : `--max-log: ${plural(bytes, 'byte')} is not enough`,
     'the minimum is --max-log 64k',
   );
 

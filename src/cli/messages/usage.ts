@@ -1,6 +1,6 @@
 /** Usage errors that many verbs share: words, options and values that mean nothing. */
 import { isTooLarge, isTooLong, LARGEST_SIZE, LONGEST_DURATION } from '../../base/clock.ts';
-import { clip, safe } from '../../base/text/sanitize.ts';
+import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Failure } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
 
@@ -218,6 +218,8 @@ export const installHint = (shell: string) => `(to install it: ${INSTALL[shell]}
 
 export const memoryTooSmall = (bytes: number) =>
   usageError(
-    bytes === 0 ? '--memory: 0 would stop the job at once' : `--memory: ${bytes} bytes are too few`,
+    bytes === 0
+      ? '--memory: 0 would stop the job at once'
+      : `--memory: ${plural(bytes, 'byte')} is not enough`,
     'the minimum is --memory 1M',
   );

@@ -126,8 +126,9 @@ else
   # job/home/records.ts
   echo "$shim_status$shim_nl$shim_status" >&8
 fi
-# after the exit status, which nothing may delay. `$(times)` would be that of a subshell: zero
-times
+# after the exit status, which nothing may delay. `$(times)` would be that of a subshell: zero. `command`: mksh
+# ends when a builtin like this one cannot write
+command times
 
 [ -z "$shim_stdin" ] || echo >&9
 echo $shim_status >&3

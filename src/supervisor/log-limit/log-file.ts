@@ -17,6 +17,7 @@ const HOLE_BYTES = 64 * 1024;
 
 export class LogFile {
   private fd: number | undefined;
+  private file: { ino: number; dev: number } | undefined;
   private position = LogPosition.none;
   private stamp = '';
 
@@ -34,7 +35,8 @@ export class LogFile {
     return attemptQuietly(() => {
       this.fd ??= this.openOfShim() ?? (this.isLost ? undefined : openToRead(this.path));
       if (this.fd === undefined) return undefined;
-      const { size, mtimeMs } = fstatSync(this.fd);
+      const { size, mtimeMs, ino, dev } = fstatSync(this.fd);
+      this.file = { ino, dev };
       const stamp = `${size} ${mtimeMs}`;
       if (stamp === this.stamp) return { bytes: size, isEmptied: false };
       // the new position is read before the old one is compared, so that it is of the same file
@@ -50,9 +52,9 @@ export class LogFile {
   }
 
   get isMoved(): boolean {
-    if (this.fd === undefined) return this.isLost;
-    const [own, there] = [fstatSync(this.fd), lstatSync(this.path, { throwIfNoEntry: false })];
-    return there?.ino !== own.ino || there.dev !== own.dev;
+    if (this.file === undefined) return this.isLost;
+    const there = lstatSync(this.path, { throwIfNoEntry: false });
+    return there?.ino !== this.file.ino || there.dev !== this.file.dev;
   }
 
   get isSame(): boolean {
@@ -87,7 +89,7 @@ export class LogFile {
 
   close(): void {
     if (this.fd !== undefined) closeSync(this.fd);
-    this.fd = undefined;
+    [this.fd, this.file] = [undefined, undefined];
   }
 }
 

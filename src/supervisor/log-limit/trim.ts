@@ -36,6 +36,9 @@ const RECORDS_BYTES = 4 * BLOCK_BYTES;
 const LEAST_MS = 2;
 const LIVELY_MS = 25;
 const QUIET_MS = 250;
+/** A silent log is looked at less often, or a hundred idle jobs cost a tenth of a core: at last once a second. */
+const SILENT_MS = 1000;
+const SILENCE_SHARE = 64;
 /** Bytes per millisecond, more than any job writes: how soon a quiet log may reach its limit. */
 const FASTEST = 2 ** 20;
 /** setTimeout takes no infinite delay: a log without a limit. */
@@ -70,6 +73,8 @@ export class Trim {
   private cutMs = 20;
   private retryMs = 0;
   private quiet = 0;
+  /** When it grew last. */
+  private grewMs = systemClock.monotonic();
   private timer: NodeJS.Timeout | undefined;
   private isOn = false;
 
@@ -156,6 +161,7 @@ export class Trim {
     clearTimeout(this.timer);
     const grew = this.measure(false);
     this.quiet = grew ? 0 : this.quiet + 1;
+    if (grew) this.grewMs = systemClock.monotonic();
     this.checkKill();
     const due = this.logs.find((log) => this.isDue(log));
     if (due && !this.cutting && systemClock.monotonic() >= this.retryMs) this.begin(due);
@@ -273,7 +279,9 @@ export class Trim {
       if (this.quiet === 0) return left / (log.rate || FASTEST) / 2;
       return Math.min(LIVELY_MS * 2 ** Math.min(this.quiet, 10), Math.max(left / FASTEST, LIVELY_MS));
     });
-    return Math.min(Math.max(Math.min(...delays), LEAST_MS), this.quiet === 0 ? LIVELY_MS : QUIET_MS);
+    const silence = (systemClock.monotonic() - this.grewMs) / SILENCE_SHARE;
+    const longest = this.quiet === 0 ? LIVELY_MS : Math.min(Math.max(silence, QUIET_MS), SILENT_MS);
+    return Math.min(Math.max(Math.min(...delays), LEAST_MS), longest);
   }
 
   private checkKill(): void {

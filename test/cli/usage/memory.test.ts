@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { killOwner, readJson } from '../../chaos/death.ts';
-import { BURN } from '../../rig/burn.ts';
 import { rigTest } from '../../rig/rig.ts';
 
 const NODE = process.execPath;
@@ -25,19 +24,59 @@ rigTest('a child that uses too much: the job is killed, and every command says w
   assert.ok(job.peakMemoryBytes > 150 * 2 ** 20);
   const { status } = readJson(rig.file(id, 'state.json'));
   assert.deepEqual([status.outcome.kind, status.stop.cause], ['killed', 'memory']);
-  assert.match((await rig.bgjob(['ls', '--state', 'memory'])).stdout, /^1 .*killed SIGKILL \(--memory/m);
+  assert.match((await rig.bgjob(['ls', '--state', 'memory'])).stdout, /^1 +- +killed \(--memory 150M\) /m);
   assert.match((await rig.bgjob(['show', `${id}`])).stdout, /^limits .*--memory 150M/m);
 });
 
 rigTest(
   'a job below its limit is left alone; a limit that no process reaches alone counts the sum',
   async (rig) => {
-    const below = await rig.bgjob(['run', '-w', '--memory', '2G', '--', NODE, '-e', BURN]);
-    assert.equal(below.code, 0);
+    const puppet = await rig.puppet();
+    const below = await rig.run(['--memory', '2G', '--', ...puppet.command]);
+    await puppet.ready();
     const line = `for n in 1 2 3; do '${NODE}' -e '${eat(60)}' & done; wait`;
     const id = await rig.run(['--memory', '150M', line]);
     const [job] = await rig.json(['wait', `${id}`]);
     assert.deepEqual([job.state, job.code], ['memory', 137]);
+    // it began before, so it was compared as often
+    assert.equal((await rig.show(below)).state, 'running');
+    await puppet.exit(0);
+    assert.equal((await rig.bgjob(['wait', `${below}`])).code, 0);
+  },
+);
+
+rigTest('a job that used too much has failed: --retry runs it again', async (rig) => {
+  const line = `[ -e second ] && exit 0; touch second; exec '${NODE}' -e '${eat(300)}'`;
+  const { code } = await rig.bgjob([
+    'run',
+    '-w',
+    '--retry',
+    '1',
+    '--backoff',
+    '10ms',
+    '--memory',
+    '150M',
+    line,
+  ]);
+  assert.equal(code, 0);
+  const { attempt, attempts } = readJson(rig.file(1, 'state.json'));
+  assert.deepEqual(
+    [attempt, attempts.map(({ outcome }: { outcome: object }) => outcome)],
+    [2, [{ kind: 'killed', code: 137, signal: 'SIGKILL' }]],
+  );
+});
+
+rigTest(
+  'a schedule with a limit: an older version refuses the home, and starts nothing without it',
+  async (rig) => {
+    const format = () => Number(fs.readFileSync(`${rig.home}/format`, 'utf8'));
+    const add = (name: string, ...options: string[]) =>
+      rig.bgjob(['cron', 'add', '-n', name, ...options, '0 3 * * *', '--', 'true']);
+    await add('plain');
+    assert.ok(format() < 3);
+    assert.equal((await add('limited', '--memory', '2G')).code, 0);
+    assert.equal(format(), 3);
+    await rig.bgjob(['cron', 'rm', 'plain', 'limited']);
   },
 );
 
@@ -105,7 +144,8 @@ rigTest(
 rigTest('a limit that makes no sense is refused before anything starts', async (rig) => {
   for (const [size, says] of [
     ['0', '0 would stop the job at once'],
-    ['1000', '1000 bytes are too few'],
+    ['1', '1 byte is not enough'],
+    ['1000', '1000 bytes is not enough'],
   ]) {
     const { code, stderr } = await rig.bgjob(['run', '--memory', size!, '--', 'true']);
     assert.equal(code, 125);

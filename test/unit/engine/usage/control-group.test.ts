@@ -98,6 +98,37 @@ test('cgroup v1, both at once (this project is built so), no cgroups, macOS: sam
     assert.deepEqual(chooseMemoryWay(tree(files, [CGROUP]), 0, RUNTIME, true), { way: 'samples' });
 });
 
+/** Read on 2026-11-30 in the machine that tests this project: v2 is there, at another place and without memory. */
+const HERE = {
+  '/proc/self/cgroup': [
+    '9:name=systemd:/',
+    '8:pids:/',
+    '7:blkio:/',
+    '6:freezer:/',
+    '5:devices:/',
+    '4:memory:/process_api/cb41e2da37486e9fd7641e78a262de3e',
+    '3:cpuset:/',
+    '2:cpuacct:/',
+    '1:cpu:/',
+    '0::/\n',
+  ].join('\n'),
+  [`${CGROUP}/unified/cgroup.controllers`]: 'hugetlb\n',
+  [`${CGROUP}/unified/cgroup.subtree_control`]: '\n',
+};
+
+test('a recorded machine: root, systemd-run is installed, v1 has the memory, and v2 only hugetlb', () => {
+  const writable = [CGROUP, `${CGROUP}/unified`, `${CGROUP}/memory`];
+  const way = chooseMemoryWay(tree(HERE, writable), 0, undefined, true);
+  assert.deepEqual(way, { way: 'samples' });
+  // the same v2 tree at its usual place, as it is in a mount namespace
+  const moved = {
+    ...HERE,
+    [`${CGROUP}/cgroup.controllers`]: 'hugetlb\n',
+    [`${CGROUP}/cgroup.subtree_control`]: '\n',
+  };
+  assert.deepEqual(chooseMemoryWay(tree(moved, writable), 0, undefined, true), { way: 'samples' });
+});
+
 test('a group of its own: its limits are written, and a shell that cannot enter it runs the job anyway', () => {
   const parent = fs.mkdtempSync(join(tmpdir(), 'bgjob-group-'));
   try {
