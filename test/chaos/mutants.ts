@@ -2451,7 +2451,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'the shim records no CPU time',
-    changes: [{ file: 'engine/shim/shim.sh', from: 'that of a subshell: zero\ntimes\n', to: '\n' }],
+    changes: [{ file: 'engine/shim/shim.sh', from: 'command times\n', to: '\n' }],
     by: { test: 'cli/usage/usage.test.ts', name: /a job that ends by itself/ },
   },
   {
@@ -2509,6 +2509,44 @@ export const MUTANTS: Mutant[] = [
       },
     ],
     by: { test: 'unit/engine/usage/control-group.test.ts', name: /a part of the tree/ },
+  },
+  {
+    what: 'a job over --memory is not run again by --retry',
+    changes: [{ file: 'job/lifecycle.ts', from: "stop?.cause === 'memory'", to: 'stop === null' }],
+    by: { test: 'cli/usage/memory.test.ts', name: /--retry runs it again/ },
+  },
+  {
+    what: 'an older version starts the jobs of a schedule without their limit',
+    changes: [
+      {
+        file: 'cli/automation/cron-add.ts',
+        from: 'if (schedule.needs.length > 0) admitNeeds(home);',
+        to: 'if (schedule.needs.length > 9) admitNeeds(home);',
+      },
+    ],
+    by: { test: 'cli/usage/memory.test.ts', name: /an older version refuses the home/ },
+  },
+  {
+    what: 'a silent log is looked at four times a second',
+    changes: [
+      {
+        file: 'supervisor/log-limit/growth-rate.ts',
+        from: 'Math.max(silentMs / SILENCE_SHARE, QUIET_MS)',
+        to: 'QUIET_MS',
+      },
+    ],
+    by: { test: 'unit/supervisor/log-limit/growth-rate.test.ts', name: /once a second/ },
+  },
+  {
+    what: 'samples with a limit come as rarely as those without',
+    changes: [
+      {
+        file: 'engine/usage/usage-meter.ts',
+        from: 'isWatched ? Math.min(this.leftMs, LIMIT_MS) : this.leftMs',
+        to: 'isWatched ? this.leftMs : this.leftMs',
+      },
+    ],
+    by: { test: 'unit/engine/usage/usage-meter.test.ts', name: /each second/ },
   },
   {
     what: 'failures count for how long a job usually takes',

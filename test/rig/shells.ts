@@ -30,12 +30,14 @@ export interface Shell {
   before: string[];
 }
 
-const SHELLS: Shell[] = [
+export const SHELLS: Shell[] = [
   { name: 'dash', program: '/usr/bin/dash', argv0: 'sh', before: [] },
   { name: 'bash as sh', program: '/usr/bin/bash', argv0: 'sh', before: [] },
   { name: 'busybox sh', program: '/usr/bin/busybox', argv0: 'busybox', before: ['sh'] },
 ];
 export const DASH = SHELLS[0]!;
+/** It is stricter than the others: a special builtin that fails ends it. */
+export const MKSH: Shell = { name: 'mksh', program: '/usr/bin/mksh', argv0: 'sh', before: [] };
 
 export interface StageOptions {
   /** Where its files are made; a folder of its own if not given. */
@@ -50,6 +52,8 @@ export interface StageOptions {
   /** What it reads, and whether in a terminal; the FIFOs are made. */
   stdin?: Spec['stdin'];
   pty?: Spec['pty'];
+  /** What stands in the place of `usage.1`. */
+  usage?: string;
 }
 
 /** A shim under way. */
@@ -72,7 +76,7 @@ export class Shim {
     const fifos = options.stdin?.kind === 'hold' ? [aliveFifo, stdin, stdinEnd] : [aliveFifo];
     if (spawnSync('mkfifo', ['-m', '600', ...fifos]).status !== 0) throw new Error('no FIFO');
     const records = openRecords(this.job, 1);
-    const usage = openUsage(this.job, 1)!;
+    const usage = options.usage ? fs.openSync(options.usage, 'w') : openUsage(this.job, 1)!;
     options.onPrepared?.();
     const alive = fs.openSync(this.job.alive, fs.constants.O_RDWR);
     const adopter = { node: '/bin/false', supervisor: 'none', home: dir, id: 42, environment: {} };

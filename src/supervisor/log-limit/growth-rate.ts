@@ -1,6 +1,16 @@
 /** The size of a log and its growth rate, by which its limit is enforced. */
 import type { Stream } from '../../job/home/paths.ts';
 
+export const LIVELY_MS = 25;
+const QUIET_MS = 250;
+/** A hundred idle jobs that are looked at four times a second cost a tenth of a core. */
+const SILENT_MS = 1000;
+const SILENCE_SHARE = 64;
+
+/** How long a log is not looked at, at most; `silentMs`: for how long it has not grown, 0 if it did just now. */
+export const longestDelayMs = (silentMs: number): number =>
+  silentMs === 0 ? LIVELY_MS : Math.min(Math.max(silentMs / SILENCE_SHARE, QUIET_MS), SILENT_MS);
+
 /** One of the job's logs at the last poll. */
 export class LogGrowth {
   size = 0;

@@ -24,7 +24,7 @@ import {
 } from '../../job/log/trim-record.ts';
 import type { Spec } from '../../job/spec.ts';
 import type { Stop } from '../../job/state.ts';
-import { LogGrowth } from './growth-rate.ts';
+import { LIVELY_MS, LogGrowth, longestDelayMs } from './growth-rate.ts';
 import { LogFile, openLogOfShim } from './log-file.ts';
 import { punch } from './punch-hole.ts';
 import { finishRotation, rotateLog } from './rotate.ts';
@@ -34,11 +34,6 @@ const HEAD_BYTES = 16 * 2 ** 20;
 const BLOCK_BYTES = 4096;
 const RECORDS_BYTES = 4 * BLOCK_BYTES;
 const LEAST_MS = 2;
-const LIVELY_MS = 25;
-const QUIET_MS = 250;
-/** A silent log is looked at less often, or a hundred idle jobs cost a tenth of a core: at last once a second. */
-const SILENT_MS = 1000;
-const SILENCE_SHARE = 64;
 /** Bytes per millisecond, more than any job writes: how soon a quiet log may reach its limit. */
 const FASTEST = 2 ** 20;
 /** setTimeout takes no infinite delay: a log without a limit. */
@@ -279,9 +274,8 @@ export class Trim {
       if (this.quiet === 0) return left / (log.rate || FASTEST) / 2;
       return Math.min(LIVELY_MS * 2 ** Math.min(this.quiet, 10), Math.max(left / FASTEST, LIVELY_MS));
     });
-    const silence = (systemClock.monotonic() - this.grewMs) / SILENCE_SHARE;
-    const longest = this.quiet === 0 ? LIVELY_MS : Math.min(Math.max(silence, QUIET_MS), SILENT_MS);
-    return Math.min(Math.max(Math.min(...delays), LEAST_MS), longest);
+    const silentMs = this.quiet === 0 ? 0 : systemClock.monotonic() - this.grewMs;
+    return Math.min(Math.max(Math.min(...delays), LEAST_MS), longestDelayMs(silentMs));
   }
 
   private checkKill(): void {

@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import { test } from 'node:test';
 import { parseTimes, readShimCpuMs } from '../../../../src/engine/usage/usage-file.ts';
 import { BURN } from '../../../rig/burn.ts';
-import { DASH, shellTest } from '../../../rig/shells.ts';
+import { DASH, MKSH, SHELLS, shellTest } from '../../../rig/shells.ts';
 
 test('the second line counts: user and system time of the children', () => {
   const dash = '0m0.010000s 0m0.020000s\n1m2.500000s 0m0.250000s\n';
@@ -59,6 +59,17 @@ shellTest('a held stdin and a shell that was left a file without room change not
   assert.equal(held.log, 'got hello\n');
   assert.notEqual(held.cpuMs, null);
 });
+
+shellTest(
+  'a disk without room for the CPU time: the code is told, and the shim waits for its end as ever',
+  async (stage) => {
+    const shim = stage.start(['/bin/sh', '-c', 'exit 9'], [], { usage: '/dev/full' });
+    assert.equal(await shim.code(), 9);
+    assert.equal(shim.said, '9\n');
+    assert.equal(shim.log, '');
+  },
+  [...SHELLS, MKSH],
+);
 
 shellTest(
   'a job that removes the file, or writes into it, changes nothing but the figure',
