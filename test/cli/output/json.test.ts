@@ -5,9 +5,9 @@ import { type Answer, rigTest } from '../../rig/rig.ts';
 /** The contract's keys, in its order. */
 const KEYS =
   'v id name state exitCode signal signalGuess reason command shell cwd cwdLink project queue target tags changedVariables attempts forced parent session restartOf origin createdAt startedAt ' +
-  'endedAt durationMs supervisor pid leftovers ports onExit notify tell log stderr';
+  'endedAt durationMs usual cpuMs memoryBytes peakMemoryBytes usageFrom machineMemoryPercent supervisor pid leftovers ports onExit notify tell log stderr';
 const WORDS =
-  'queued starting running stopping paused exited killed timed-out cancelled skipped failed lost unreadable elsewhere';
+  'queued starting running stopping paused exited killed memory timed-out cancelled skipped start-failed lost unreadable elsewhere';
 
 function objects({ stdout }: Answer): any[] {
   const lines = stdout.split('\n');
