@@ -52,10 +52,11 @@ shellTest('a held stdin and a shell that was left a file without room change not
   const held = stage.start(['/bin/sh', '-c', 'read -r line; echo "got $line"; exit 4'], [], {
     stdin: { kind: 'hold' },
   });
-  const writer = fs.openSync(held.job.stdin, fs.constants.O_WRONLY);
-  fs.writeSync(writer, 'hello\n');
-  fs.closeSync(writer);
+  // for both: the job may not have opened it yet
+  const stdin = fs.openSync(held.job.stdin, fs.constants.O_RDWR);
+  fs.writeSync(stdin, 'hello\n');
   assert.equal(await held.code(), 4);
+  fs.closeSync(stdin);
   assert.equal(held.log, 'got hello\n');
   assert.notEqual(held.cpuMs, null);
 });
