@@ -118,7 +118,9 @@ if (skip) {
     assert.equal(ready.code, 0, ready.stderr);
     const hold = await rig.run(['--on', 'hpc', '--', ...gated(rig, 'never', 0)]);
     assert.equal((await rig.untilState(hold, 'running')).target.node, slurm.node);
-    const waiting = await rig.run(['--on', 'hpc', '-n', 'third', '--', 'true']);
+    // what waits in the queue of Slurm is accepted
+    const [{ id: waiting, accepted }] = await rig.json(['run', '--on', 'hpc', '-n', 'third', '--', 'true']);
+    assert.equal(accepted, true);
     const told = await rig.untilShown(
       waiting,
       (job) => job,
@@ -191,6 +193,14 @@ if (skip) {
     assert.equal(hungry.code, 137, hungry.stderr);
     assert.match(hungry.stderr, /exited 137 \(out of memory\)/);
     assert.match((await rig.json(['ls', '-n', '1']))[0].reason, /^out of memory \(.*exceeded memory limit/);
+    await until(
+      () => slurm.queue('%T'),
+      (states) => states.includes('TIMEOUT'),
+      'Slurm to stop it',
+      180_000,
+    );
+    // after a submit all are looked at
+    await rig.bgjob(['run', '--on', 'hpc', '-w', '--', 'true']);
     assert.equal((await rig.bgjob(['wait', String(late)])).code, 124);
     const { state, reason, target } = await rig.show(late);
     assert.deepEqual([state, reason, target.verdict], ['timed-out', 'the time limit of Slurm', 'time-limit']);

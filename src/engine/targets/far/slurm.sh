@@ -277,8 +277,10 @@ far_settle() {
 }
 
 far_inform() {
-  far_ping && echo up
   sbatch --version 2>/dev/null | sed -n '1s/^/version /p'
+  # each of the others would block for nine seconds
+  far_ping || return 0
+  echo up
   scontrol show config 2>/dev/null |
     sed -n 's/^\(ClusterName\|MaxArraySize\|MinJobAge\|AccountingStorageType\) *= \([^ ]*\).*/\1 \2/p'
   command -v sinfo >/dev/null 2>&1 && sinfo -h -o '%P %a %D %l' 2>/dev/null | sed 's/^/partition /'
