@@ -321,6 +321,21 @@ export const MUTANTS: Mutant[] = [
     },
   },
   {
+    what: 'run waits for a job that waits in the queue of Slurm',
+    changes: [
+      {
+        file: 'cli/wait/await-accepted.ts',
+        from: "(view.status.phase === 'starting' && view.state?.there?.nativeId == null)",
+        to: "view.status.phase === 'starting'",
+      },
+    ],
+    by: {
+      test: 'programs/targets/slurm-verbs.test.ts',
+      name: /what waits there tells why/,
+      needs: 'slurmctld',
+    },
+  },
+  {
     what: 'the lines of a batch go to Slurm one by one',
     changes: [
       {
@@ -490,7 +505,11 @@ export const MUTANTS: Mutant[] = [
         to: 'far_is_stopped ||',
       },
     ],
-    by: { test: 'programs/slurm/jobs.test.ts', name: /a finished job that Slurm runs again/ },
+    by: {
+      test: 'programs/slurm/jobs.test.ts',
+      name: /a finished job that Slurm runs again/,
+      needs: 'slurmctld',
+    },
   },
   {
     what: 'a job that Slurm has forgotten is done',
@@ -501,7 +520,11 @@ export const MUTANTS: Mutant[] = [
         to: '    return this.settle({ uid, status: 0, limit: null, tookMs: 0, afterStop: false, verdict: null, restarts: 0 });',
       },
     ],
-    by: { test: 'programs/slurm/daemons.test.ts', name: /forgotten by Slurm before we looked/ },
+    by: {
+      test: 'programs/slurm/daemons.test.ts',
+      name: /forgotten by Slurm before we looked/,
+      needs: 'slurmctld',
+    },
   },
   {
     what: 'FAILED 0:53 of Slurm is a code of 0',

@@ -41,6 +41,7 @@ export const CASES: Case[] = [
   { line: 'bgjob run --env-file=b', offers: ['b file'], not: ['afile'] },
   { line: 'bgjob run --cwd=s', offers: ['sub'], not: ['afile'] },
   { line: 'bgjob run --stdin ', offers: ['null', 'hold', 'afile'] },
+  { line: 'bgjob run --on ', offers: ['box', 'slurm'], not: ['web', 'afile'] },
   { line: 'bgjob run --after ', offers: ['web', 'old'] },
   // a command of its own
   { line: 'bgjob run -- my-too', offers: ['my-tool'] },
@@ -77,6 +78,9 @@ export async function furnish(rig: Rig, shell: Shell): Promise<string> {
   fs.mkdirSync(join(rig.project, 'sub'));
   for (const name of ['afile', 'b file']) fs.writeFileSync(join(rig.project, name), '');
   fs.writeFileSync(join(rig.dir, 'bin', 'my-tool'), '#!/bin/sh\n', { mode: 0o755 });
+  // where a command of Slurm is, no target of config.json is needed
+  fs.writeFileSync(join(rig.dir, 'bin', 'sbatch'), '#!/bin/sh\n', { mode: 0o755 });
+  fs.writeFileSync(join(rig.home, 'config.json'), '{ "targets": { "box": { "host": "me@box" } } }');
   const { code, stdout, stderr } = await rig.bgjob(['completion', shell]);
   assert.deepEqual([code, stderr], [0, '']);
   const script = join(rig.dir, `completion.${shell}`);

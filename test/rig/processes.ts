@@ -33,6 +33,9 @@ export function processesNaming(text: string): { pid: number; command: string }[
   });
 }
 
+/** The variables that a process was started with. */
+export const environmentOf = (pid: number): string[] => read(`/proc/${pid}/environ`).split('\0');
+
 function linkOf(pid: number, name: string): string {
   try {
     return fs.readlinkSync(`/proc/${pid}/${name}`);

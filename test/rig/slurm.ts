@@ -12,8 +12,8 @@ import { SlurmEngine, type SlurmEngineOptions } from '../../src/engine/targets/s
 import { LocalTransport } from '../../src/engine/targets/transport.ts';
 import { Far } from './far.ts';
 import { missing } from './needs.ts';
-import { freePort } from './ports.ts';
-import { isRunning, processesNaming } from './processes.ts';
+import { lastingPort } from './ports.ts';
+import { environmentOf, isRunning, processesNaming } from './processes.ts';
 import { until } from './until.ts';
 
 /** Why there can be no rig here; false: there can. */
@@ -43,6 +43,8 @@ export class SlurmRig {
   readonly dir = fs.mkdtempSync(join(tmpdir(), 'bgjob-slurm-'));
   readonly node = hostname().split('.')[0]!;
   private readonly daemons = new Map<Daemon, ChildProcess>();
+  /** Those that a test has ended. */
+  private readonly ended = new Set<Daemon>();
   private ports: [number, number] = [0, 0];
 
   /** `lines` are more lines of slurm.conf; the last of a name counts. `cpus`: so many jobs run at once. */
@@ -140,8 +142,8 @@ export class SlurmRig {
       ...['--foreground', '--force', `--socket=${dir}/munge.socket`],
       ...files.map((file) => `--${file.replace('=', `=${dir}/`)}`),
     ]);
-    await until(() => fs.existsSync(`${dir}/munge.socket`), Boolean, 'munged to listen');
-    this.ports = [await freePort(), await freePort()];
+    await this.whileAll(() => fs.existsSync(`${dir}/munge.socket`), Boolean, 'munged to listen');
+    this.ports = [await lastingPort(), await lastingPort()];
     this.writeConfig();
     this.startCtld();
     this.startSlurmd();
@@ -153,8 +155,32 @@ export class SlurmRig {
     const env = { ...process.env, ...this.env };
     // of a test that runs in a job
     for (const key of Object.keys(env)) if (/^BGJOB_/.test(key)) delete env[key as keyof typeof env];
-    this.daemons.set(name, spawn(`/usr/sbin/${name}`, args, { env, cwd: '/', stdio: ['ignore', log, log] }));
+    const daemon = spawn(`/usr/sbin/${name}`, args, { env, cwd: '/', stdio: ['ignore', log, log] });
+    // told by whileAll
+    daemon.on('error', () => {});
+    this.daemons.set(name, daemon);
+    this.ended.delete(name);
     fs.closeSync(log);
+  }
+
+  /** As `until`; but a daemon that ends by itself is told at once, with its last words. */
+  private whileAll<T>(read: () => T, holds: (value: T) => boolean, what: string): Promise<T> {
+    const readAll = (): T => {
+      for (const [name, { pid, exitCode, signalCode }] of this.daemons)
+        if (!this.ended.has(name) && (pid === undefined || exitCode !== null || signalCode !== null))
+          throw new Error(
+            `${name} ended (${signalCode ?? exitCode ?? 'not started'}): ${this.lastWords(name)}`,
+          );
+      return read();
+    };
+    return until(readAll, holds, what, START_MS);
+  }
+
+  private lastWords(name: Daemon): string {
+    return ['out', 'log']
+      .map((end) => join(this.dir, `${name === 'munged' && end === 'log' ? 'munge' : name}.${end}`))
+      .map((path) => (fs.existsSync(path) ? fs.readFileSync(path, 'utf8').trim().slice(-500) : ''))
+      .join('\n');
   }
 
   startCtld = (): void => this.spawn('slurmctld', ['-D', '-f', this.config]);
@@ -167,6 +193,7 @@ export class SlurmRig {
   /** Ends a daemon; what it has started goes on. */
   async kill(name: Daemon, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const { pid } = this.daemons.get(name)!;
+    this.ended.add(name);
     if (pid === undefined || !isRunning(pid)) return;
     process.kill(pid, signal);
     await until(
@@ -205,11 +232,10 @@ export class SlurmRig {
   /** slurmctld is back, and answers. */
   async restartCtld(): Promise<void> {
     this.startCtld();
-    await until(
+    await this.whileAll(
       () => this.call(['scontrol', 'ping']).code,
       (code) => code === 0,
       'slurmctld to answer',
-      START_MS,
     );
     // slurmctld would ask it after half a minute
     await this.restartSlurmd();
@@ -223,11 +249,10 @@ export class SlurmRig {
 
   /** The node answers, and takes jobs. */
   async untilNode(): Promise<void> {
-    await until(
+    await this.whileAll(
       () => this.call(['sinfo', '-h', '-o', '%T']).stdout.split('\n')[0]!,
       (now) => ['idle', 'mixed', 'allocated'].includes(now),
       `the node to take jobs (${this.dir})`,
-      START_MS,
     );
   }
 
@@ -255,14 +280,23 @@ export class SlurmRig {
       ?.split('|')[0];
   }
 
+  /** Processes of Slurm and of its jobs. A shell or an editor of the tester may name our folder, too. */
+  private left(): number[] {
+    const isOfSlurm = ({ pid, command }: { pid: number; command: string }) =>
+      /^slurmstepd\b/.test(command) || environmentOf(pid).some((entry) => entry.startsWith('SLURM_JOB_ID='));
+    return processesNaming(this.dir)
+      .filter(isOfSlurm)
+      .map(({ pid }) => pid);
+  }
+
   async clear(): Promise<void> {
     for (const name of ['slurmctld', 'slurmd', 'munged'] as const)
       if (this.daemons.has(name)) await this.kill(name);
     // slurmstepd and its jobs outlive slurmd
     await until(
       () => {
-        const left = processesNaming(this.dir);
-        for (const { pid } of left) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+        const left = this.left();
+        for (const pid of left) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
         return left;
       },
       (left) => left.length === 0,

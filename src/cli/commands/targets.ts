@@ -62,7 +62,10 @@ async function check(context: Context, word: string): Promise<Result<Exit>> {
       const given = { name, engine: kind, host: host || null, farHost, readyMs: Math.round(readyMs) };
       output.object({ v: 1, ...given, ...rest, slurm: slurm && factsObject(slurm) });
     } else
-      for (const [label, text] of [...factRows(facts), ...(slurm ? slurmRows(slurm) : [])])
+      for (const [label, text] of [
+        ...factRows(facts),
+        ...(slurm ? slurmRows(slurm, target.slurm!.partition) : []),
+      ])
         output.line(`${label.padEnd(11)}${text}`);
     return ok(SUCCESS);
   });

@@ -7,6 +7,7 @@ import { ignoreSystemError } from '../../base/result.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { type Here, liveHere } from '../../engine/observe/resolve.ts';
+import { findCommand } from '../../engine/os/programs.ts';
 import { listSchedules } from '../../job/automation/schedule.ts';
 import { listTemplates } from '../../job/automation/template-records.ts';
 import { readConfig } from '../../job/home/config.ts';
@@ -14,6 +15,7 @@ import type { Home } from '../../job/home/home.ts';
 import { endedNames, idOfName, newestNames, projectKey, projectOfName } from '../../job/home/job-index.ts';
 import { isName } from '../../job/home/project.ts';
 import { listQueues } from '../../job/queue/queue-files.ts';
+import { SLURM } from '../../job/target.ts';
 import { commandText, type JobView, stateWord } from '../../job/view.ts';
 
 /** `live`: live jobs; `jobs`: these, and jobs that ended lately; `names`: the names of these. */
@@ -64,7 +66,9 @@ export function liveWords(home: Home, here: Here, kind: WordKind): string[] {
         return listSchedules(home);
       case 'targets': {
         const config = readConfig(home.path);
-        return config.ok ? [...config.value.targets.keys()] : [];
+        const named = config.ok ? [...config.value.targets.keys()] : [];
+        const hasSlurm = !named.includes(SLURM) && findCommand('sbatch', process.env['PATH'], '/').ok;
+        return hasSlurm ? [...named, SLURM] : named;
       }
       case 'triggers':
         return listTemplates(home.triggers);

@@ -235,15 +235,19 @@ const partitionText = ({ name, isDefault, state, nodes, timeLimit }: SlurmFacts[
 
 const MOST_PARTITIONS = 20;
 
-/** What Slurm says of itself. */
-export function slurmRows({ version, cluster, accounting, maxArray, minJobAge, partitions }: SlurmFacts) {
+/** What Slurm says of itself. `asked`: the partition of the target. */
+export function slurmRows(facts: SlurmFacts, asked: string | null) {
+  const { version, cluster, accounting, maxArray, minJobAge, partitions } = facts;
   const memory = minJobAge === 0 ? 'does not forget' : `forgets after ${renderDuration(minJobAge * 1000)}`;
   const shown = partitions.slice(0, MOST_PARTITIONS);
   const more = partitions.length - shown.length;
+  const isListed =
+    asked === null || asked.split(',').every((name) => partitions.some((one) => one.name === name));
   return [
     ['slurm', safe(`${version}, cluster ${cluster}`)],
     ['ended jobs', accounting ? 'kept in its database (not needed)' : `${memory} (does not matter)`],
     ['arrays', `up to ${maxArray} tasks`],
+    ...(isListed ? [] : [['partition', safe(`${asked}: sinfo does not list it`)]]),
     ...shown.map((one) => ['partition', safe(partitionText(one))]),
     ...(more > 0 ? [['', `and ${more} more: sinfo`]] : []),
   ] as [string, string][];

@@ -61,7 +61,8 @@ function waitsForOthers(home: Home, view: LiveView): boolean {
 /** A job that the engine there has in its queue is accepted, however long it waits in that. */
 const isUnsent = (view: JobView | undefined): view is LiveView =>
   view?.kind === 'live' &&
-  (view.status.phase === 'queued' || (view.status.phase === 'starting' && view.state?.there?.nativeId == null));
+  (view.status.phase === 'queued' ||
+    (view.status.phase === 'starting' && view.state?.there?.nativeId == null));
 
 /** The job when it is accepted or over, when it waits for others, or when `abort` fires. */
 async function waitAccepted(

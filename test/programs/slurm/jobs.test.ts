@@ -282,7 +282,7 @@ if (skip) {
   slurmTest('preempted: over, and told; or put back, and another attempt', async () => {
     const low = far.another({ partition: 'low' });
     const first = await running('sleep 1000', {}, low);
-    const second = await running('[ $SLURM_RESTART_COUNT ] || sleep 1000; exit 6', {}, again);
+    const second = await running('[ $SLURM_RESTART_COUNT ] || exec sleep 1000; exit 6', {}, again);
     const high = far.another({ partition: 'high', options: ['--exclusive'] });
     const third = await start(far.sh('exit 0'), high);
     assert.deepEqual(verdictOf(await far.end(first.uid, low)), { status: 143, word: 'preempted' });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { Shown } from '../../rig/json-page.ts';
 import { type Rig, withRig } from '../../rig/rig.ts';
 import { missingSlurm, SlurmRig } from '../../rig/slurm.ts';
@@ -15,7 +15,7 @@ if (skip) {
   test(skippedName('the verbs over a real Slurm', skip), { skip }, () => {});
 } else {
   const slurm = new SlurmRig(['PartitionName=other State=UP', 'JobAcctGatherParams=OverMemoryKill'], 2);
-  const isUp = slurm.start();
+  before(() => slurm.start());
   after(() => slurm.clear());
 
   const endServices = async (rig: Rig) => {
@@ -26,7 +26,6 @@ if (skip) {
   const slurmTest = (name: string, body: (rig: Rig, dir: string) => Promise<void>, more: object = {}) =>
     test(name, { timeout: 2 * TEST_MS }, () =>
       withRig(async (rig) => {
-        await isUp;
         const dir = join(rig.dir, 'far');
         const hpc = { engine: 'slurm', setup: slurm.setup, dir, cwd: rig.dir, ...more };
         fs.mkdirSync(rig.home, { recursive: true, mode: 0o700 });
@@ -107,6 +106,10 @@ if (skip) {
       wrong.stderr,
       /did not accept the job: .*[Ii]nvalid partition.*\n.*bgjob targets slurm:nope/,
     );
+    assert.match(
+      (await rig.bgjob(['targets', 'slurm:nope'], options)).stdout,
+      /^partition +nope: sinfo does not list it\n/m,
+    );
     const typed = await rig.bgjob(['run', '--on', 'slurm:a/b', '--', 'true'], options);
     assert.match(typed.stderr, /does not name a partition/);
     assert.match((await rig.bgjob(['run', '--on', 'slrm', '--', 'true'])).stderr, /bgjob run --on slurm --/);
@@ -119,8 +122,9 @@ if (skip) {
     const hold = await rig.run(['--on', 'hpc', '--', ...gated(rig, 'never', 0)]);
     assert.equal((await rig.untilState(hold, 'running')).target.node, slurm.node);
     // what waits in the queue of Slurm is accepted
-    const [{ id: waiting, accepted }] = await rig.json(['run', '--on', 'hpc', '-n', 'third', '--', 'true']);
-    assert.equal(accepted, true);
+    const taken = await rig.bgjob(['run', '--json', '--on', 'hpc', '-n', 'third', '--', 'true']);
+    const { id: waiting, accepted } = JSON.parse(taken.stdout);
+    assert.equal(accepted, true, taken.stderr);
     const told = await rig.untilShown(
       waiting,
       (job) => job,
@@ -215,7 +219,8 @@ if (skip) {
         '--',
         'sh',
         '-c',
-        'echo run; [ $SLURM_RESTART_COUNT ] || sleep 1000; exit 6',
+        // a shell would tell how its `sleep` ended
+        'echo run; [ $SLURM_RESTART_COUNT ] || exec sleep 1000; exit 6',
       ]);
       await rig.untilState(id, 'running');
       const native = await nativeId(rig, id);
@@ -276,6 +281,8 @@ if (skip) {
     assert.match((await rig.bgjob(['show', '1'])).stdout, /^on +login: through me@login, in \/$/m);
     const id = await rig.run(['--on', 'login', '--', 'sh', '-c', 'echo up; sleep 1000']);
     assert.equal((await rig.bgjob(['wait', String(id), '--until', 'up'])).code, 0);
+    // its output may come before Slurm is asked
+    await rig.untilState(id, 'running');
     box.cut();
     await rig.untilShown(
       id,
