@@ -277,10 +277,10 @@ far_settle() {
 }
 
 far_inform() {
-  sbatch --version 2>/dev/null | sed -n '1s/^/version /p'
-  # each of the others would block for nine seconds
+  # each of the others would block: for nine seconds, or without a configuration for a minute
   far_ping || return 0
   echo up
+  sbatch --version 2>/dev/null | sed -n '1s/^/version /p'
   scontrol show config 2>/dev/null |
     sed -n 's/^\(ClusterName\|MaxArraySize\|MinJobAge\|AccountingStorageType\) *= \([^ ]*\).*/\1 \2/p'
   command -v sinfo >/dev/null 2>&1 && sinfo -h -o '%P %a %D %l' 2>/dev/null | sed 's/^/partition /'
