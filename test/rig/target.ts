@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { pathsBelow } from './folder.ts';
 import { isRunning } from './processes.ts';
 import { type Rig, rigTest } from './rig.ts';
 import { until } from './until.ts';
@@ -61,9 +62,7 @@ export class Box {
 
   /** The files of jobs that are left there. */
   left(): string[] {
-    const root = join(this.home, '.bgjob-far');
-    const all = fs.existsSync(root) ? fs.readdirSync(root, { recursive: true, encoding: 'utf8' }) : [];
-    return all.filter((name) => /-\d+-\d+/.test(name));
+    return pathsBelow(join(this.home, '.bgjob-far')).filter((name) => /-\d+-\d+/.test(name));
   }
 
   config(targets: object): void {

@@ -37,6 +37,7 @@ export function createBlank(path: string, sizeBytes: number): void {
 export function openBlank(path: string, sizeBytes: number): number {
   const fd = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
   try {
+    fchmodSync(fd, 0o600);
     writeSync(fd, ' '.repeat(sizeBytes), 0);
   } catch (thrown) {
     closeSync(fd);

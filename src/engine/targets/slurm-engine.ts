@@ -236,9 +236,10 @@ export class SlurmEngine extends ShimEngine {
     // it was put back meanwhile
     if (!isFinal(details.state)) return liveState(job, { ...row, state: details.state });
     const end = endOf(job, details);
-    // perhaps the record is on its way
+    // Perhaps the record is on its way. After a second submit it may be that of the other start, which has taken
+    // the claim and has written nothing yet.
     const word = end.verdict?.word ?? null;
-    if (job.run && !job.cut && (word === null || word === 'unclear')) {
+    if (!job.cut && (word === null || word === 'unclear')) {
       const since = this.absentSince.get(job.uid) ?? this.now();
       this.absentSince.set(job.uid, since);
       if (this.now() - since < Math.min(RECORD_MS, this.options.lostAfterMs ?? RECORD_MS))

@@ -145,14 +145,13 @@ export function rowOf(files: SlurmFiles, rows: Map<string, SlurmRow[]>): SlurmRo
   const ours = (rows.get(asked.name) ?? []).filter(
     (row) => row.has(asked.index) && (row.comment === asked.comment || row.comment === '(null)'),
   );
-  const runs = run?.id.split('_')[0];
   // a task of its own comes before the row of those that wait
   const byTask = (row: SlurmRow): number => (row.isTask && isFinal(row.state) ? 0 : 1);
-  return (
-    ours.filter((row) => row.id === runs).sort((a, b) => byTask(b) - byTask(a))[0] ??
-    ours.find((row) => row.id === id) ??
-    (id === null ? ours[0] : undefined)
-  );
+  const runs = run?.id.split('_')[0];
+  // after a second submit the other one says nothing of the one that runs
+  if (runs !== undefined)
+    return ours.filter((row) => row.id === runs).sort((a, b) => byTask(b) - byTask(a))[0];
+  return ours.find((row) => row.id === id) ?? (id === null ? ours[0] : undefined);
 }
 
 const WAITING = ['PENDING', 'CONFIGURING', 'REQUEUED', 'REQUEUE_HOLD', 'REQUEUE_FED', 'SPECIAL_EXIT'];

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { pathsBelow } from '../../rig/folder.ts';
 import { Shown } from '../../rig/json-page.ts';
 import { type Rig, withRig } from '../../rig/rig.ts';
 import { missingSlurm, SlurmRig } from '../../rig/slurm.ts';
@@ -47,10 +48,7 @@ if (skip) {
       (native) => native !== null,
       'its number in Slurm',
     );
-  const jobFiles = (dir: string): string[] =>
-    fs.existsSync(dir)
-      ? (fs.readdirSync(dir, { recursive: true }) as string[]).filter((path) => /-\d+-\d+/.test(path))
-      : [];
+  const jobFiles = (dir: string): string[] => pathsBelow(dir).filter((path) => /-\d+-\d+/.test(path));
 
   slurmTest('a check, a list, a job with its output and code; nothing is left there', async (rig, dir) => {
     const checked = await rig.bgjob(['targets', 'hpc']);
