@@ -6,7 +6,7 @@ import { renderDuration } from '../base/clock.ts';
 import { clip, safe } from '../base/text/sanitize.ts';
 import { quote } from '../base/text/shell-quote.ts';
 import type { JobId, Spec } from './spec.ts';
-import { type LivePhase, ranMs, type State, type Status, type StatusOf } from './state.ts';
+import { type LivePhase, ranMs, type State, type Status, type StatusOf, type Usage } from './state.ts';
 
 /** For people, in JSON and in BGJOB_OUTCOME. */
 export const STATE_WORDS = [
@@ -91,3 +91,15 @@ export function shellOf(spec: Pick<Spec, 'argv' | 'line' | 'script'>): 'bash' | 
 /** bash expands the `~` of `a=~` and `a=b:~` too. */
 export const quoteWord = (word: string): string =>
   /^(?!(.*[=:])?~)[\w@%+=:,./~-]+$/.test(word) ? word : quote(word);
+
+/** What a job uses now, or what it used. */
+export interface JobUsage extends Usage {
+  /** Null: it has ended. */
+  memoryBytes: number | null;
+}
+
+/** Of an ended job; null: nothing is known, as of a lost one. */
+export function recordedUsage(view: JobView): JobUsage | null {
+  const usage = view.kind === 'ended' && view.status.outcome.kind !== 'lost' ? view.state?.usage : null;
+  return usage ? { ...usage, memoryBytes: null } : null;
+}

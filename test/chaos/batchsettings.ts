@@ -12,7 +12,7 @@ import { assertNothingLeft, assertTrue, Broken, Witness } from './truth.ts';
 const JOBS = 3;
 const KILLED = 137;
 
-/** Three jobs in one slot. Who is killed costs the outcome of one job at most. */
+/** Three jobs in one slot. A killed process costs the outcome of one job at most. */
 async function runBatch(lane: Lane, plan: Point[]): Promise<Told> {
   const { rig } = lane;
   const queue = `q${Math.floor(lane.chance() * 1e9)}x`;

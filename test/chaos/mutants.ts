@@ -1818,7 +1818,7 @@ export const MUTANTS: Mutant[] = [
         to: 'seen',
       },
     ],
-    by: { test: 'cli/wait/wait.test.ts', name: /two ends are told in their order/ },
+    by: { test: 'cli/wait/wait.test.ts', name: /two ends are printed in their order/ },
   },
   {
     what: 'kill: an unknown job among several is left out, and the others are stopped',
@@ -2497,7 +2497,7 @@ export const MUTANTS: Mutant[] = [
         to: 'startedAt !== null;',
       },
       {
-        file: 'engine/usage/job-usage.ts',
+        file: 'job/view.ts',
         from: "view.kind === 'ended' && view.status.outcome.kind !== 'lost' ?",
         to: "view.kind === 'ended' ?",
       },

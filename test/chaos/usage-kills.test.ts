@@ -6,7 +6,7 @@ import { point, SUPERVISOR_DIES } from './settings.ts';
 import { cannotTrace, runTraced } from './stopper.ts';
 
 rigTest(
-  'killed before the CPU time is written: the exit code is told, and no figure is made up',
+  'killed before the CPU time is written: the exit code is kept, and no figure is made up',
   async (rig) => {
     const plan = [
       SUPERVISOR_DIES,

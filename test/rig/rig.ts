@@ -334,7 +334,7 @@ export class Rig {
       for (const { pid } of rest.sort((a, b) => b.pid - a.pid)) if (isRunning(pid)) killGone(pid);
   }
 
-  /** Of each job, whatever may tell why a test failed. */
+  /** Of each job what may explain why a test failed. */
   private records(): string[] {
     const jobs = join(this.home, 'jobs');
     const ids = fs.existsSync(jobs) ? fs.readdirSync(jobs).slice(-10) : [];

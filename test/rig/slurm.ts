@@ -163,7 +163,7 @@ export class SlurmRig {
     fs.closeSync(log);
   }
 
-  /** As `until`; but a daemon that ends by itself is told at once, with its last words. */
+  /** As `until`; but it fails at once if a daemon ends by itself, with the last words of that. */
   private whileAll<T>(read: () => T, holds: (value: T) => boolean, what: string): Promise<T> {
     const readAll = (): T => {
       for (const [name, { pid, exitCode, signalCode }] of this.daemons)

@@ -24,7 +24,7 @@ const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constant
 
 /**
  * Creates the file with all its blanks at once; throws EEXIST if there is one. Two processes may prepare the
- * same job: blanks that one of them writes later would wipe the end that the other one has recorded meanwhile.
+ * same job: blanks that one of them writes later would wipe the end that the other one has recorded.
  */
 export function createBlank(path: string, sizeBytes: number): void {
   if (!claim(path, ' '.repeat(sizeBytes), 'none')) throw systemError('EEXIST', path);

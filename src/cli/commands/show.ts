@@ -30,7 +30,6 @@ import {
   failedHint,
   jobLabel,
   jobObject,
-  memoryLimitText,
   reasonOf,
   stateText,
   tookMs,
@@ -40,6 +39,7 @@ import {
 import {
   directoryText,
   logText,
+  memoryLimitText,
   NO_PIPEFAIL,
   NOT_KNOWN,
   pastRunText,

@@ -9,7 +9,7 @@ import { sessionText } from '../../job/session.ts';
 import { quoteWord } from '../../job/view.ts';
 import { SERVICE, zoneUnreadText } from './automation.ts';
 import { FULL, type Message, messageAndHint, messageFrom } from './failures.ts';
-import { MEMORY_TEXTS } from './job-text.ts';
+import { MEMORY_TEXTS } from './lists.ts';
 import { silentTargetText, targetLabel } from './targets.ts';
 import { errnoText, type MessageAndHint, type TextsOf, textFor } from './usage.ts';
 import { enclosureText, runnerRemedy, runnerText, serviceRemedy, serviceText } from './warnings.ts';

@@ -1,10 +1,8 @@
 /** A job in words and in JSON: the same words in every command. */
-import { elapsedMs, renderDuration, renderExactSize, renderSize, systemClock } from '../../base/clock.ts';
+import { elapsedMs, renderDuration, renderSize, systemClock } from '../../base/clock.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { HiddenProcess } from '../../engine/observe/leftovers.ts';
 import type { Waiting } from '../../engine/queue/queue-status.ts';
-import type { MemoryWay } from '../../engine/usage/control-group.ts';
-import { type JobUsage, recordedUsage } from '../../engine/usage/job-usage.ts';
 import type { Usual } from '../../engine/usage/past-runs.ts';
 import { EXIT } from '../../job/failure.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
@@ -19,7 +17,16 @@ import {
   shownEnd,
   type There,
 } from '../../job/state.ts';
-import { commandText, type JobView, pauseOf, shellOf, stateWord, waitsThere } from '../../job/view.ts';
+import {
+  commandText,
+  type JobUsage,
+  type JobView,
+  pauseOf,
+  recordedUsage,
+  shellOf,
+  stateWord,
+  waitsThere,
+} from '../../job/view.ts';
 import { verdictText, waitingCell, waitingText, waitsThereText } from './queue.ts';
 import { contactCell, contactText, failedThereCell, failedThereText } from './targets.ts';
 import { errnoText, textFor } from './usage.ts';
@@ -140,17 +147,6 @@ export function sentence(
   const time = took === null ? '' : `${view.kind === 'ended' ? ' after ' : ' '}${renderDuration(took)}`;
   return `${jobLabel(view)} ${paint(stateText(view, leftovers))}${time}`;
 }
-
-/** How --memory is kept. */
-export const MEMORY_TEXTS: Record<MemoryWay['way'], string> = {
-  scope: 'kept by the kernel (a scope of systemd)',
-  group: 'kept by the kernel (a control group)',
-  samples: 'checked every second',
-};
-
-/** `--memory 8G (checked every second)`; null: it has ended, and that is not known. */
-export const memoryLimitText = (bytes: number, way: MemoryWay['way'] | null): string =>
-  `--memory ${renderExactSize(bytes)}${way === null ? '' : ` (${MEMORY_TEXTS[way]})`}`;
 
 /** `2m10s (12 runs)`: only successes are counted. */
 export const usualText = ({ durationMs, runs }: Usual): string =>

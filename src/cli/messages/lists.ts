@@ -1,8 +1,9 @@
 /** What lists of jobs and queues say, rows of `show`, and their usage errors. */
-import { renderDuration, renderSize, renderTime } from '../../base/clock.ts';
+import { renderDuration, renderExactSize, renderSize, renderTime } from '../../base/clock.ts';
 import { plural, safe } from '../../base/text/sanitize.ts';
 import type { HookView } from '../../engine/hooks/exit-hook.ts';
 import type { SlurmFacts } from '../../engine/targets/engine.ts';
+import type { MemoryWay } from '../../engine/usage/control-group.ts';
 import type { PastRun, Usual } from '../../engine/usage/past-runs.ts';
 import type { Log } from '../../job/log/log.ts';
 import type { Spec } from '../../job/spec.ts';
@@ -27,6 +28,17 @@ export const NO_QUEUES_YET = 'no queues yet: bgjob run -Q NAME --slots 2 -- comm
 
 /** `filtered`: an option chose some of the jobs. */
 export const noJobsText = (filtered: boolean) => (filtered ? 'no such jobs here' : 'no jobs here');
+
+/** How --memory is kept. */
+export const MEMORY_TEXTS: Record<MemoryWay['way'], string> = {
+  scope: 'kept by the kernel (a scope of systemd)',
+  group: 'kept by the kernel (a control group)',
+  samples: 'checked every second',
+};
+
+/** `--memory 8G (checked every second)`; null: it has ended, and that is not known. */
+export const memoryLimitText = (bytes: number, way: MemoryWay['way'] | null): string =>
+  `--memory ${renderExactSize(bytes)}${way === null ? '' : ` (${MEMORY_TEXTS[way]})`}`;
 
 /** How long it has run, or ran: `1m05s of ~2m10s` while it runs. */
 export function tookCell(took: number | null, usual: Usual | null): string {

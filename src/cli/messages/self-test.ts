@@ -3,7 +3,7 @@
 import { renderDuration } from '../../base/clock.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { MachineFacts } from '../../engine/doctor/machine-facts.ts';
-import { MEMORY_TEXTS } from './job-text.ts';
+import { MEMORY_TEXTS } from './lists.ts';
 import { badValue } from './usage.ts';
 
 const CHECK_TEXTS = {

@@ -89,7 +89,10 @@ function inOrder(plan: Again[]): Again[] {
   return [...ordered];
 }
 
-/** Restarts them, and calls `report` for each; its failure ends the call. After a failure `left` names those that were not restarted. */
+/**
+ * Restarts them, and calls `report` for each; its failure ends the call. After a failure `left` names those that
+ * were not restarted.
+ */
 export async function restartJobs(
   output: Output,
   home: Home,

@@ -16,7 +16,7 @@
 # later is not meant by that directory.
 #
 # The preface has, beside what shim.sh has: shim_cwd, the directory of the jobs; shim_token, the token of a
-# job's marker, which the shim itself does not carry. Whatever a job may change is in a subshell of its own.
+# job's marker, which the shim itself does not carry. All that a job may change is in a subshell of its own.
 # shellcheck disable=SC2154 # the preface sets these
 # shellcheck disable=SC2034 # the content of shim_line is not used
 

@@ -276,7 +276,7 @@ export interface Engine {
   submitAll(jobs: FarJob[]): Promise<SubmitResult[]>;
   /**
    * One call for all jobs. What the engine there knows of an end without a record becomes a record now: so
-   * the end of a job comes by `follow`, after its output, whatever ended it.
+   * the end of a job comes by `follow`, after its output. This holds for each way to end.
    */
   look(jobs: { uid: string; nativeId: string }[]): Promise<Map<string, FarState>>;
   /** What the engine there says of itself; null: it is none of its own. */

@@ -218,7 +218,7 @@ export function endOf(files: SlurmFiles, details: SlurmDetails): FarEnd {
   if (state === 'CANCELLED' || isStopped) return end(status, 'cancelled');
   if (state === 'PREEMPTED') return end(status, 'preempted');
   if (state === 'NODE_FAIL' || state === 'BOOT_FAIL') return end(status, 'node-failed');
-  // the true code, whatever Slurm made of it: the shim saw it
+  // the shim saw the true code; Slurm may say another
   if (cut) return end(status, null);
   if (isRefused) return end(null, 'node-failed');
   if (!run) return end(null, 'not-started');

@@ -1,16 +1,10 @@
 /** What a job uses now, or what it used, as a reader sees it. */
 import type { Home } from '../../job/home/home.ts';
 import { foundValue, readOwner } from '../../job/home/records.ts';
-import type { Usage } from '../../job/state.ts';
-import type { JobView } from '../../job/view.ts';
+import { type JobUsage, type JobView, recordedUsage } from '../../job/view.ts';
 import { readShim } from '../shim/shim-record.ts';
 import { groupName, groupOf, type MemoryWay } from './control-group.ts';
 import { sampleTree } from './sample.ts';
-
-export interface JobUsage extends Usage {
-  /** Null: it has ended. */
-  memoryBytes: number | null;
-}
 
 /** Null: it does not run and has not ended, it runs elsewhere, or nothing is known. */
 export function readUsage(home: Home, view: JobView): JobUsage | null {
@@ -33,10 +27,4 @@ export function limitWay(home: Home, view: JobView): MemoryWay['way'] | null {
   if (!main || !('startedAt' in view.status)) return null;
   const group = groupOf(main.pid, groupName(home, view.id, view.state?.attempt ?? 1));
   return group === undefined ? 'samples' : group.endsWith('.scope') ? 'scope' : 'group';
-}
-
-/** Of an ended job; null: nothing is known, as of a lost one. */
-export function recordedUsage(view: JobView): JobUsage | null {
-  const usage = view.kind === 'ended' && view.status.outcome.kind !== 'lost' ? view.state?.usage : null;
-  return usage ? { ...usage, memoryBytes: null } : null;
 }

@@ -259,7 +259,7 @@ function readStop(job: JobPaths, hardness: 'term' | 'kill', number: number): Sto
   const stat = lstatSync(path, { throwIfNoEntry: false });
   // with no descriptor left every open fails, also of a file that does not exist
   if (!stat) return undefined;
-  // by the clock of the file system, as the end is, whatever the clock of the requesting process says
+  // by the clock of the file system, as the end is; the clock of the requesting process may differ
   const at = Math.round(stat.mtimeMs);
   if (stop.kind === 'read') return { ...stop.value, at };
   const signal = hardness === 'kill' ? 'SIGKILL' : 'SIGTERM';

@@ -283,7 +283,7 @@ rigTest('a watcher that is not on record any more ends with its job', async (rig
   await until(
     () => processesNaming(rig.dir).filter(({ pid }) => openFiles(pid).includes(alive)),
     (found) => found.length === 0,
-    'nobody who has the FIFO open',
+    'no process has the FIFO open',
   ).catch(({ message }) => assert.fail(message));
   gate.open();
   assert.equal((await wait(rig)).code, 0);

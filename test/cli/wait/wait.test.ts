@@ -51,7 +51,7 @@ rigTest('--any returns with the first that ends, --fail-fast with the first that
   await one.exit(0);
 });
 
-rigTest('two ends are told in their order, also if the call hears of the later one first', async (rig) => {
+rigTest('two ends are printed in their order, also if the call hears of the later one first', async (rig) => {
   for (const [words, expected, told] of [
     [[], 5, ['4', '5']],
     [['--any'], 4, ['4']],

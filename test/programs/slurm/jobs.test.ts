@@ -177,7 +177,7 @@ if (skip) {
     await far.end(later.uid);
   });
 
-  slurmTest('scancel by somebody else is told; so is a signal of his that the job survives', async () => {
+  slurmTest('scancel by another person is shown; so is a signal that the job survives', async () => {
     const job = await running('sleep 1000');
     slurm('scancel', rig.idOf(job.uid)!);
     const end = await far.end(job.uid);
@@ -273,7 +273,7 @@ if (skip) {
     assert.equal(await far.log(job.uid), 'once\n');
   });
 
-  slurmTest('over the time limit of Slurm: the reason is told beside the code', async () => {
+  slurmTest('over the time limit of Slurm: the reason stands beside the code', async () => {
     const end = await far.end(overTime.uid);
     assert.deepEqual(verdictOf(end), { status: 143, word: 'time-limit' });
     assert.match(end.verdict!.said, /^TIMEOUT TimeLimit /);

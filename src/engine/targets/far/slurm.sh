@@ -17,8 +17,8 @@
 #
 # In the folder of a job: `call`, the words of its shim; `asked`, NAME INDEX COMMENT before sbatch is called;
 # `native`, ID after it; `run`, ID RESTARTS NODE, of the shim; `cut`, an end record of the shim that Slurm must
-# explain; `beat`, a number that the shim counts up; `stopped`, beside the stops of the shim. In `batch/NAME` the uids of an array, in the order of its
-# indexes. A number of Slurm's may be given to another job, so the name and the comment decide.
+# explain; `beat`, a number that the shim counts up; `stopped`, beside the stops of the shim. In `batch/NAME` the
+# uids of an array, in the order of its indexes. A number of Slurm's may be given to another job, so the name and the comment decide.
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # of the control program
 # shellcheck disable=SC2034 # `read` needs a name for each word
@@ -33,7 +33,7 @@ for far_name in SBATCH_WAIT SBATCH_ARRAY_INX SBATCH_REQUEUE SBATCH_NO_REQUEUE SB
   SCANCEL_SIGNAL SCANCEL_STATE SCANCEL_USER SCANCEL_VERBOSE SCANCEL_WCKEY; do
   unset $far_name
 done
-# the sets of indexes are told in full
+# squeue prints the sets of indexes in full
 export SLURM_BITSTR_LEN=0
 set +f
 far_setup </dev/null >/dev/null 2>&1
@@ -181,7 +181,8 @@ far_ask() {
 }
 
 # far_look_all UID …: for each its end, or lines of the other files; one program reads them all
-#     d UID, e RECORD   its end     r UID PID NODE   started     c UID   not started     a UID   no claim, or sbatch was not called
+#     d UID, e RECORD   its end     r UID PID NODE   started     c UID   not started
+#     a UID   no claim, or sbatch was not called
 #     n UID ID     m UID NAME INDEX COMMENT     s UID ID RESTARTS NODE
 #     w RECORD     b UID NUMBER                 x UID   a stop was asked for
 far_look_all() {

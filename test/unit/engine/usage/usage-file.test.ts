@@ -62,7 +62,7 @@ shellTest('a held stdin and a shell that was left a file without room change not
 });
 
 shellTest(
-  'a disk without room for the CPU time: the code is told, and the shim waits for its end as ever',
+  'a disk without room for the CPU time: the code is reported, and the shim waits for its end as ever',
   async (stage) => {
     const shim = stage.start(['/bin/sh', '-c', 'exit 9'], [], { usage: '/dev/full' });
     assert.equal(await shim.code(), 9);

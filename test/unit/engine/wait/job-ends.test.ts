@@ -5,7 +5,7 @@ import { JobEnds } from '../../../../src/engine/wait/job-ends.ts';
 import { openHome } from '../../../../src/job/home/home.ts';
 import { type Rig, rigTest } from '../../../rig/rig.ts';
 
-/** The ids in the order in which they are told, poll by poll. */
+/** The ids in the order in which they are reported, poll by poll. */
 async function toldOf(rig: Rig, ids: number[], signal: AbortSignal): Promise<number[][]> {
   const home = openHome(rig.home, true);
   assert.ok(home.ok);
@@ -14,7 +14,7 @@ async function toldOf(rig: Rig, ids: number[], signal: AbortSignal): Promise<num
   return polls;
 }
 
-rigTest('an end during a poll is told by the next one; an end in the future, too, and once', async (rig) => {
+rigTest('the next poll reports an end during a poll; an end in the future, too, and once', async (rig) => {
   for (const id of [1, 2]) {
     await rig.runOut(['--', 'true']);
     // as if it came after the poll has read the jobs below it; a record without a checksum is believed
