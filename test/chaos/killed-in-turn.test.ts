@@ -2,11 +2,19 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { processesNaming } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
 import { rounds } from '../rig/rounds.ts';
 import { until } from '../rig/until.ts';
-import { inParallel, pass, readJson, runPuppet, seededChance, slay, untilPublished } from './death.ts';
+import {
+  inParallel,
+  pass,
+  readJson,
+  runPuppet,
+  seededChance,
+  slay,
+  untilIdle,
+  untilPublished,
+} from './death.ts';
 
 rigTest('adopters killed while they boot: the code is kept', async (rig) => {
   const chance = seededChance('adopter killed while it boots');
@@ -77,6 +85,6 @@ rigTest('the shim killed while it starts the job: not called ended while that ru
     assert.equal(wait.leftovers, 0, `job ${id} is called lost while it runs: ${JSON.stringify(wait)}`);
   });
   console.log(`${before} of ${count} before the main process was written down`);
-  assert.deepEqual(processesNaming(rig.home), []);
+  await untilIdle(rig); // the owner goes a moment after it has told the end
   assert.equal(readJson(rig.file(1, 'state.json')).generation, 1);
 });

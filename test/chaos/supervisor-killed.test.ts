@@ -155,7 +155,11 @@ rigTest(
     const wait = await rig.bgjob(['wait', '2']);
     assert.equal(wait.code, 125);
     assert.equal(wait.stdout, `2 lost (${NEVER_STARTED})\n`);
-    assert.deepEqual(processesNaming(rig.file(2, '')), []);
+    await until(
+      () => processesNaming(rig.file(2, '')),
+      (found) => found.length === 0,
+      'no process of the job',
+    );
     assert.match((await rig.bgjob(['kill', '2'])).stdout, /^2 already lost/);
   },
   { skip: cannotTrace() },
