@@ -53,6 +53,29 @@ export const layerOf = ({ by }: Mutant): 'npm test' | 'test:all' =>
 const at = (role: string, call: string, n: number, when: Point['when']): Point => ({ role, call, n, when });
 
 export const MUTANTS: Mutant[] = [
+  // ---- reading ----
+  {
+    what: 'an error that a test expects counts before the failed test',
+    changes: [
+      {
+        file: 'engine/search/first-failure.ts',
+        from: 'if (error === undefined && ERROR.some((pattern) => pattern.test(line))) error = from + start;',
+        to: 'if (error === undefined && ERROR.some((pattern) => pattern.test(line))) return from + start;',
+      },
+    ],
+    by: { test: 'unit/engine/search/first-failure.test.ts', name: /a failed test counts before an error/ },
+  },
+  {
+    what: 'the log of a job that was stopped is searched for a failure',
+    changes: [
+      {
+        file: 'cli/wait/report-outcome.ts',
+        from: 'const first = from > 0 && endedByItself(view) ?',
+        to: 'const first = from > 0 ?',
+      },
+    ],
+    by: { test: 'cli/wait/wait.test.ts', name: /the end alone of a job that passed or was stopped/ },
+  },
   // ---- the speed of a batch ----
   {
     what: 'each queued job is searched for leftovers, because its own supervisor has its log open',

@@ -19,8 +19,9 @@ export const wait = verb({
   arity: [0, Number.POSITIVE_INFINITY],
   summary: 'wait until jobs have ended; exit with their exit code',
   description: [
-    'Prints a line for each job as it ends, and the last 20 lines of output of a job that failed. The',
-    'exit code is that of the first failed job, in the order given. Waiting never changes a job.',
+    'Prints a line for each job as it ends, and 20 lines of output of a job that failed: the last ones, and',
+    'the lines around the first one that looks like a failure, if that is above them. The exit code is that',
+    'of the first failed job, in the order given. Waiting never changes a job.',
     '',
     '--queue, --all and --session wait for a round: all jobs that were added since the last round was',
     'answered, live or ended, but not jobs that are added during the wait. The failure with the lowest id',

@@ -113,10 +113,15 @@ export const cannotStartText = (id: JobId, why: string) =>
 
 // ends
 
-export const cutText = (id: JobId, stream: 'log' | 'err', lines: number) => {
+export const cutText = (id: JobId, stream: 'log' | 'err', lines: number, isAfterFailure: boolean) => {
   const [what, option] = stream === 'err' ? [' of stderr', ' --err'] : ['', ''];
-  return `(the last ${lines} lines${what}; all: bgjob tail ${id}${option} --full)`;
+  const which = isAfterFailure
+    ? `what looks like the first failure, and the last ${lines} lines`
+    : `the last ${lines} lines`;
+  return `(${which}${what}; all: bgjob tail ${id}${option} --full)`;
 };
+
+export const betweenText = (bytes: number) => `[… ${renderSize(bytes)} …]`;
 
 /** Without an answer some programs take none for "no", and exit 0. */
 export const QUESTION_TEXT =

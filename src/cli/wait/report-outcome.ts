@@ -8,9 +8,11 @@ import { QueueOverview } from '../../engine/queue/queue-status.ts';
 import { PastRuns } from '../../engine/usage/past-runs.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
+import { startOfLastLines } from '../../job/log/last-lines.ts';
 import { Log, readLogSize, type Stream } from '../../job/log/log.ts';
 import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts';
 import type { JobId } from '../../job/spec.ts';
+import { exitCodeOf } from '../../job/state.ts';
 import type { JobView } from '../../job/view.ts';
 import type { Exit } from '../command/command.ts';
 import { printLostHint } from '../jobs/lost-hint.ts';
@@ -26,6 +28,7 @@ import {
   verdict,
 } from '../messages/job-text.ts';
 import {
+  betweenText,
   cannotStartText,
   cutText,
   emptiedText,
@@ -67,12 +70,27 @@ const OUTPUT_LINES = 40;
 const TAIL_BYTES = 8192;
 const LAST_OUTPUT_CHARACTERS = 100;
 
+/** Where the first failing line is shown, too, the end has this share of the lines and bytes. */
+const END_SHARE = 1 / 4;
+const LINES_BEFORE = 2;
+
+/** The lines around the first one that says what failed; it is not among the last lines. */
+interface FirstFailure {
+  /** Where `lines` begin. */
+  cursor: number;
+  lines: string[];
+  /** The bytes between these lines and `last`, the end of the log. */
+  bytesBetween: number;
+  last: string[];
+}
+
 interface Excerpt {
   stream: Stream;
   lines: string[];
   isCut: boolean;
   /** The last line was not ended, and looks like a question. */
   asks: boolean;
+  first: FirstFailure | null;
 }
 
 /** What programs print before they read an answer: `Password:`, `Proceed? [Y/n]`, `(yes/no) `. */
@@ -80,19 +98,55 @@ const QUESTION = /(\?|:|[[(](y|n|yes|no)(\/[^\])]{1,16})?[\])][?:]?)[ \t]*$/i;
 
 function readExcerpt(home: Home, view: JobView, stream: Stream, mostLines: number): Excerpt {
   const log = Log.open(home.job(view.id), stream);
-  if (!log) return { stream, lines: [], isCut: false, asks: false };
-  const piece = log.lastLines(mostLines, TAIL_BYTES);
-  log.close();
-  const lines = readableLines(piece.bytes);
-  const asks = piece.bytes.at(-1) !== 0x0a && QUESTION.test(lines.at(-1) ?? '');
-  return { stream, lines, isCut: piece.from > 0, asks };
+  if (!log) return { stream, lines: [], isCut: false, asks: false, first: null };
+  try {
+    const { bytes, from } = log.lastLines(mostLines, TAIL_BYTES);
+    const lines = readableLines(bytes);
+    const asks = bytes.at(-1) !== 10 && QUESTION.test(lines.at(-1) ?? '');
+    const first = from > 0 && endedByItself(view) ? readFirstFailure(log, from, mostLines) : null;
+    return { stream, lines, isCut: from > 0, asks, first };
+  } finally {
+    log.close();
+  }
+}
+
+/** Of a job that was stopped the end of the log says what it was doing. */
+const endedByItself = (view: JobView): boolean => {
+  if (view.kind !== 'ended') return false;
+  const { outcome, stop } = view.status;
+  return stop === null && outcome.kind === 'exited' && exitCodeOf(outcome) !== 0;
+};
+
+/** Null if the failure is not before `lastLines`, which are shown anyway. */
+function readFirstFailure(log: Log, lastLines: number, mostLines: number): FirstFailure | null {
+  const { findFirstFailure } =
+    require('../../engine/search/first-failure.ts') as typeof import('../../engine/search/first-failure.ts');
+  const at = findFirstFailure(log);
+  if (at === undefined || at >= lastLines) return null;
+  const end = log.lastLines(mostLines * END_SHARE, TAIL_BYTES * END_SHARE);
+  const before = log.read(Math.max(0, at - TAIL_BYTES * END_SHARE), at);
+  const start =
+    before.from +
+    startOfLastLines(before.bytes.subarray(0, Math.max(0, at - before.from)), LINES_BEFORE, true);
+  const { bytes, from } = log.read(start, Math.min(end.from, start + TAIL_BYTES * (1 - END_SHARE)));
+  let length = 0;
+  for (let left = mostLines * (1 - END_SHARE); left > 0 && length < bytes.length; left--)
+    length = bytes.indexOf(10, length) + 1 || bytes.length;
+  return {
+    cursor: from,
+    lines: readableLines(bytes.subarray(0, length)),
+    bytesBetween: Math.max(0, end.from - from - length),
+    last: readableLines(end.bytes),
+  };
 }
 
 /** Those of a stderr with a log of its own come after a heading. */
-function printExcerpt(output: Output, { id }: JobView, { stream, lines, isCut }: Excerpt): void {
+function printExcerpt(output: Output, { id }: JobView, { stream, lines, isCut, first }: Excerpt): void {
   if (stream === 'err' && lines.length > 0) output.line('stderr:');
-  for (const line of foldRepeats(lines)) output.line(`| ${line}`);
-  if (isCut) output.note(cutText(id, stream, lines.length));
+  for (const line of foldRepeats(first?.lines ?? lines)) output.line(`| ${line}`);
+  if (first && first.bytesBetween > 0) output.line(betweenText(first.bytesBetween));
+  for (const line of foldRepeats(first?.last ?? [])) output.line(`| ${line}`);
+  if (isCut) output.note(cutText(id, stream, (first?.last ?? lines).length, first !== null));
 }
 
 /** Prints how a job ended, as far as it left processes behind, too. */
@@ -131,6 +185,7 @@ export function printEnd(
       counted,
       tail: excerpts[0]?.lines ?? [],
       stderrTail: excerpts[1]?.lines ?? [],
+      firstFailure: excerpts.flatMap(firstFailureObject)[0] ?? null,
     });
   } else {
     const end = sentence(view, now, leftovers, undefined, statePainter(output, view));
@@ -143,6 +198,9 @@ export function printEnd(
   if (view.kind === 'ended') markReported(output, home, view);
   forgetUnownedEnvironment(home, view);
 }
+
+const firstFailureObject = ({ stream, first }: Excerpt) =>
+  first ? [{ stream, cursor: first.cursor, lines: first.lines }] : [];
 
 function notesOf(home: Home, view: JobView, excerpts: Excerpt[], leftovers: number): string[] {
   const { id } = view;

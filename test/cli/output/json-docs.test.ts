@@ -108,6 +108,12 @@ function situation(name: string, body: (rig: Rig) => Promise<void>): void {
   });
 }
 
+situation('failures far from the end of a log', async (rig) => {
+  const script = "echo 'error: x'; seq 300; exit 1";
+  await ask(rig, ['run', '-w', '--', 'sh', '-c', script]);
+  await ask(rig, ['run', '-w', '--split', '--', 'sh', '-c', `{ ${script}; } >&2`]);
+});
+
 situation('a job that runs', async (rig) => {
   const puppet = await rig.puppet();
   await ask(rig, ['run', '-n', 'web', '-t', 'a', '--on-exit', 'exit 3', '--notify', '--', ...puppet.command]);

@@ -121,6 +121,53 @@ rigTest('of a failure the last 20 lines are shown, and where the rest is', async
   assert.equal(stderr, '(the last 20 lines; all: bgjob tail 1 --full)\n[job] exit code 2\n');
 });
 
+rigTest('the lines around the first failing line come before the last ones', async (rig) => {
+  const script = "seq 300; echo 'not ok 301 - parses a tree'; seq 302 600; exit 1";
+  await rig.run(['--', 'sh', '-c', script]);
+  const { stdout, stderr } = await rig.bgjob(['wait', '1']);
+  const shown = (from: number, to: number) =>
+    Array.from({ length: to - from + 1 }, (_, n) => `| ${from + n}\n`).join('');
+  const around = `${shown(299, 300)}| not ok 301 - parses a tree\n${shown(302, 313)}`;
+  assert.equal(stdout.slice(stdout.indexOf('\n') + 1), `${around}[… 1.1 KB …]\n${shown(596, 600)}`);
+  assert.equal(
+    stderr,
+    '(what looks like the first failure, and the last 5 lines; all: bgjob tail 1 --full)\n' +
+      '[job] exit code 1\n',
+  );
+  const [{ tail, firstFailure }] = await rig.json(['wait', '1']);
+  assert.deepEqual([tail.length, tail.at(-1)], [20, '600'], 'the end of the log, as before');
+  assert.deepEqual(firstFailure.lines, around.trimEnd().replaceAll('| ', '').split('\n'));
+  const { stdout: again } = await rig.bgjob(['tail', '1', '--since', String(firstFailure.cursor), '-n', '1']);
+  assert.equal(again, '299\n');
+});
+
+rigTest('a failing line near the end is shown once, with all between', async (rig) => {
+  await rig.run(['--', 'sh', '-c', "seq 300; echo 'error: x'; seq 302 325; exit 1"]);
+  const { stdout } = await rig.bgjob(['wait', '1']);
+  assert.equal(stdout.match(/error: x/g)!.length, 1);
+  const lines = stdout.split('\n').slice(1, -1);
+  assert.deepEqual(new Set(lines).size, lines.length, 'no line twice');
+  await rig.run(['--', 'sh', '-c', "seq 300; echo 'error: x'; seq 302 318; exit 1"]);
+  assert.match((await rig.bgjob(['wait', '2'])).stderr, /^\(the last 20 lines;/, 'it is one of them');
+});
+
+rigTest('the end alone of a job that passed or was stopped, whatever its log says', async (rig) => {
+  await rig.run([
+    '--',
+    'sh',
+    '-c',
+    "trap 'exit 3' TERM; echo 'error: x'; seq 300; while :; do sleep 1; done",
+  ]);
+  await rig.run(['--', 'sh', '-c', "echo 'error: x'; seq 300"]);
+  await rig.bgjob(['wait', '1', '--until', '^300$']);
+  await rig.bgjob(['kill', '1']);
+  for (const id of ['1', '2']) {
+    const [{ firstFailure }] = await rig.json(['wait', id]);
+    assert.equal(firstFailure, null);
+  }
+  assert.doesNotMatch((await rig.bgjob(['wait', '1'])).stdout, /error: x/);
+});
+
 rigTest('a job that is not there is never 0', async (rig) => {
   const empty = await rig.bgjob(['wait', '7']);
   assert.equal(empty.code, 125);

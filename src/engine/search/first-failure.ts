@@ -1,0 +1,75 @@
+/**
+ * The first line of a log that says what failed, as test runners, compilers and runtimes print it. It is a
+ * guess: a line may look like a failure and be none. So callers show it beside the end of the log, never
+ * instead of it.
+ */
+import { cleanLine } from '../../base/text/sanitize.ts';
+import type { Log } from '../../job/log/log.ts';
+
+/** Of a longer log only the end is searched: reading and decoding this takes about 20 ms. */
+const SEARCHED_BYTES = 4 * 2 ** 20;
+/** Of a longer line only the beginning is tested. */
+const LINE_CHARACTERS = 2000;
+
+/** Every failing line has one of these. UTF-8 as latin1: ✕ ✖ ✗ ✘, ×, ❌, and the › of Jest. */
+const CANDIDATE = new RegExp(
+  [
+    /fail|not ok|error|err!|exception|panic|traceback|fatal|critical|\*\*\* |not found/,
+    /segmentation|core dumped|assertion|undefined reference|(?:^|\n)E {3}/,
+    /\xe2\x9c[\x95-\x98]|\xc3\x97 |\xe2\x9d\x8c|\xe2\x80\xba/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'gi',
+);
+
+/** How test runners mark a test that failed. A log with such a line may have errors that a test expects. */
+const FAILED_TEST = [
+  // TAP; a test that is to do or skipped does not count
+  /^\s*not ok\b(?!.*#\s*(todo|skip))/i,
+  // Jest, Vitest, Go, pytest, unittest, automake
+  /^\s*(--- )?FAIL(ED)?\b(?!\W*0\b)/,
+  /^ERROR: \w+ \(/,
+  /^\s*([✕✖✗✘×]|❌)\s*\S/,
+  /^\s*● .* › /,
+  /^E {3}/,
+  // GoogleTest
+  /^\[ {2}FAILED {2}\]/,
+  // cargo, pytest -v, Gradle
+  /(\.\.\.|::\S+|\s>.*\)) (FAILED|ERROR)\b/,
+];
+
+const ERROR = [
+  // error: …, Error[E0425]: …, error TS2304: …, TypeError [ERR_X]: …, java.lang.SomeException: …
+  /(^|[^\w-])(?<!\b(no|0) )(error|exception)( ?\[\w+\]| [A-Z]+\d+)?: (?!\W*(0|none|no|null|ok)\b)/,
+  /(^|[^\w-])[\w.$]*(Error|Exception)( \[\w+\])?(: |$)/,
+  /^Traceback \(most recent call last\):/,
+  /^(panic|fatal):|^npm error /i,
+  /\bpanicked at\b/,
+  /(^|[\s[])(ERROR|FATAL|CRITICAL|PANIC|ERR!)([\]\s:]|$)/,
+  /^\S*make(\[\d+\])?: \*\*\* /,
+  /\bcommand not found$|: not found$/,
+  /\bsegmentation fault\b|\bcore dumped\b/i,
+  /\bassertion\b.*\bfailed\b|\bundefined reference to\b/i,
+  /\bbuild fail(ed|ure)\b|^FAILURE: |^> Task .* FAILED$/i,
+];
+
+/** The offset at which the line begins; undefined: no line looks like a failure. */
+export function findFirstFailure(log: Log): number | undefined {
+  const { bytes, from } = log.lastLines(Number.MAX_SAFE_INTEGER, SEARCHED_BYTES);
+  const raw = bytes.toString('latin1');
+  let error: number | undefined;
+  CANDIDATE.lastIndex = 0;
+  for (let found = CANDIDATE.exec(raw); found; found = CANDIDATE.exec(raw)) {
+    // a candidate may begin with the newline before its line
+    const inside = found.index + (raw[found.index] === '\n' ? 1 : 0);
+    const start = inside === 0 ? 0 : raw.lastIndexOf('\n', inside - 1) + 1;
+    const newline = raw.indexOf('\n', inside);
+    const end = newline === -1 ? raw.length : newline;
+    const line = cleanLine(bytes.toString('utf8', start, Math.min(end, start + LINE_CHARACTERS)));
+    if (FAILED_TEST.some((pattern) => pattern.test(line))) return from + start;
+    if (error === undefined && ERROR.some((pattern) => pattern.test(line))) error = from + start;
+    CANDIDATE.lastIndex = end;
+  }
+  return error;
+}
