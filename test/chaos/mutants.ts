@@ -66,6 +66,17 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'unit/engine/search/first-failure.test.ts', name: /a failed test counts before an error/ },
   },
   {
+    what: 'ls --queue shows the ends of the round before while the new one runs',
+    changes: [
+      {
+        file: 'engine/wait/round.ts',
+        from: 'const ids = open.length > 0 || hasLive || !answered ?',
+        to: 'const ids = open.length > 0 || !answered ?',
+      },
+    ],
+    by: { test: 'cli/queue/last-round.test.ts', name: /a new round takes the place of the last/ },
+  },
+  {
     what: 'the log of a job that was stopped is searched for a failure',
     changes: [
       {

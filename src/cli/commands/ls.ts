@@ -24,7 +24,8 @@ export const ls = verb({
     'this directory and those above it, up to the home directory.',
     '',
     'Of the jobs that wait in a queue the first ten are shown. --queue shows the running jobs of one',
-    'queue, and then those that wait, in their order. -q and --json list all of them.',
+    'queue, then those that wait, in their order, then those that ended in its last round (see --failed).',
+    '-q and --json list all that wait; with --queue no job that has ended, unless --state asks for it.',
     '',
     '--unseen lists ends that were not told yet: those of the session of the call (BGJOB_SESSION, or that',
     'of Claude Code or Codex) in any project; in this project those of jobs without a session; and, after',
@@ -39,7 +40,7 @@ export const ls = verb({
     ['bgjob ls -q --state running', 'ids of the running jobs, for a script'],
     ['bgjob ls --unseen', 'ends that were not shown yet, for a prompt'],
     ['bgjob ls -n 100', 'the last 100 that ended, at any time'],
-    ['bgjob ls --queue api', 'the jobs of a queue, the next ones first'],
+    ['bgjob ls --queue api', 'a queue: what runs, what comes next, what has ended'],
     ['bgjob ls --failed --queue api', 'the failed jobs of a queue'],
   ],
   options: {
@@ -55,7 +56,7 @@ export const ls = verb({
       value: 'STATE',
       text: `only jobs in this state: ${STATE_WORDS.join(', ')}; for jobs that failed: --failed`,
     },
-    queue: { kind: 'list', short: '-Q', value: 'NAME', text: 'only live jobs of this queue, in their order' },
+    queue: { kind: 'list', short: '-Q', value: 'NAME', text: 'only jobs of this queue, as above' },
     tag: { kind: 'list', value: 'TAG', text: 'only jobs with this label' },
     name: {
       kind: 'list',

@@ -2,18 +2,23 @@
 import { observe } from '../../engine/observe/observe.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
 import { QueueOverview } from '../../engine/queue/queue-status.ts';
+import { endedInLastRound } from '../../engine/wait/round.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { projectKey } from '../../job/home/job-index.ts';
 import { isName } from '../../job/home/project.ts';
 import { isNamedSession, type Session } from '../../job/session.ts';
+import type { JobId } from '../../job/spec.ts';
 import { type JobView, STATE_WORDS, stateWord } from '../../job/view.ts';
 import { parseTags } from '../command/tags.ts';
 import { queueOf } from '../messages/job-text.ts';
-import { listRefusal, olderText, othersText } from '../messages/lists.ts';
+import { listRefusal, moreEndedText, olderText, othersText } from '../messages/lists.ts';
 import { listJobs } from './job-rows.ts';
 import { QueuedList } from './queued-rows.ts';
 import { requireQueue } from './select.ts';
+
+/** So many that ended in the last round of a queue are shown. */
+const ENDED_MOST = 20;
 
 /** The options, parsed; an empty list chooses everything. */
 export interface Choice {
@@ -131,13 +136,24 @@ export function pickJobs(home: Home, here: Here, choice: Choice, whole = false):
   const mayHaveEnded = states.size === 0 ? queues.length === 0 : [...states].some(isEndWord);
   const ofQueues = [...waiting.ids, ...waiting.admitted];
   const ids = queues.length === 0 ? listing.ids : [...ofQueues, ...(mayHaveEnded ? listing.ids : [])];
+  const roundOf = (queue: string) => {
+    const scope = { here: everywhere ? null : here, queue, session: choice.session };
+    const isHere = (id: JobId) => {
+      const view = observe(home, id);
+      return view?.kind === 'live' && isNear(here, everywhere, view);
+    };
+    const hasLive = waiting.queued.length > 0 || [...overview.queue(queue).running].some(isHere);
+    return { queue, ...endedInLastRound(home, scope, most ?? ENDED_MOST, hasLive) };
+  };
+  const rounds = whole || states.size > 0 ? [] : queues.map((queue) => roundOf(queue));
+  const inRound = new Set(rounds.flatMap(({ ids }) => ids));
   let others = mayWait ? waiting.others : 0;
   return {
     overview,
     *views() {
-      for (const id of new Set(ids)) {
+      for (const id of new Set([...ids, ...inRound])) {
         const view = observe(home, id);
-        if (!view || (view.kind === 'ended' && !mayHaveEnded)) continue;
+        if (!view || (view.kind === 'ended' && !mayHaveEnded && !inRound.has(id))) continue;
         if (!isNear(here, everywhere, view)) others++;
         else if (isAsked(choice, view) && waiting.isShown(view)) yield view;
       }
@@ -151,6 +167,7 @@ export function pickJobs(home: Home, here: Here, choice: Choice, whole = false):
       return [
         ...(mayWait ? waiting.notes(isFiltered(choice)) : []),
         ...(rested.older > 0 && mayBeOlder ? [olderText(rested.older, rested.ended)] : []),
+        ...rounds.flatMap(({ queue, more }) => (more ? [moreEndedText(queue)] : [])),
         ...(others > 0 ? [othersText(others)] : []),
       ];
     },

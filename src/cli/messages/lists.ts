@@ -53,6 +53,8 @@ export function pastRunText({ outcome, tookMs, endedAt }: PastRun, spec: Spec, n
 }
 
 export const olderText = (older: number, ended: number) => `${jobs(older)} older: -n ${ended}`;
+export const moreEndedText = (queue: string) =>
+  `more ended in the last round: bgjob ls --queue ${queue} -n 1000`;
 export const othersText = (others: number) => `${jobs(others)} of other projects: -a`;
 /** Behind the end of a job of another session than that of the call. */
 export const OF_ANOTHER_SESSION = '(of another session)';

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import type { Home } from '../../job/home/home.ts';
 import { givenIds } from '../../job/home/ids.ts';
-import { endedNames, idOfName, projectKey, projectOfName } from '../../job/home/job-index.ts';
+import { endedNames, idOfName, newestNames, projectKey, projectOfName } from '../../job/home/job-index.ts';
 import { foundValue, readSpec } from '../../job/home/records.ts';
 import { listQueues } from '../../job/queue/queue-files.ts';
 import { idOfEntry, projectOfEntry } from '../../job/queue/queue-order.ts';
@@ -131,6 +131,39 @@ export function findRound(
 export function lastAnswered(home: Home, scope: RoundScope): JobView[] {
   const answered = readAnsweredRound(home, keyOfRound(scope));
   return answered ? findRemaining(home, answered).views : [];
+}
+
+/**
+ * The jobs of a queue that ended in its last round, the latest first, at most `most`; `more`: there are
+ * others. The last round is the one for which `wait --queue` would wait now, or the one that it answered
+ * last, if no job was added since. Few records are read.
+ */
+export function endedInLastRound(
+  home: Home,
+  scope: RoundScope & { queue: string },
+  most: number,
+  hasLive: boolean,
+): { ids: JobId[]; more: boolean } {
+  const answered = readAnsweredRound(home, keyOfRound(scope));
+  const base: Bounds = answered ?? beginRounds(home);
+  const keys = scope.here && new Set(scope.here.projects.map(projectKey));
+  const names = newestNames(endedNames(home), Number.POSITIVE_INFINITY, 0, (name) => {
+    return keys === null || keys.has(projectOfName(name));
+  });
+  const find = (isInRound: (id: JobId) => boolean): JobId[] => {
+    const ids: JobId[] = [];
+    for (const name of names) {
+      const id = idOfName(name);
+      if (ids.length > most) break;
+      if (id === undefined || !isInRound(id)) continue;
+      const view = observe(home, id);
+      if (view && isInScope(home, scope, view)) ids.push(id);
+    }
+    return ids;
+  };
+  const open = find((id) => !isEndAnswered(base, id));
+  const ids = open.length > 0 || hasLive || !answered ? open : find((id) => isInRanges(answered.jobs, id));
+  return { ids: ids.slice(0, most), more: ids.length > most };
 }
 
 /** The part of an answered round that gc left; the failure that decided it is always reported. */
