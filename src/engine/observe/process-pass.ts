@@ -6,6 +6,8 @@
 import type { FileId } from '../../base/fs/file-id.ts';
 import { isSameFile } from '../../base/fs/file-id.ts';
 import { listOwners } from '../../job/home/records.ts';
+import type { Identity } from '../../job/identity.ts';
+import type { JobId } from '../../job/spec.ts';
 import {
   HAS_PROC,
   isForWriting,
@@ -23,6 +25,8 @@ import {
   supervisedFolder,
   supervisedJob,
 } from '../os/process-table.ts';
+
+const MARKER = ['BGJOB_ID=', 'BGJOB_HOME=', 'BGJOB_TOKEN='] as const;
 
 /** A supervisor may boot for this long before it is on record, clock ticks. */
 const BOOT_TICKS = 1000;
@@ -49,6 +53,16 @@ export class SeenProcess {
   get variables(): string[] {
     this.ownVariables ??= readEnvironment(this.stat.pid).filter((entry) => entry.startsWith('BGJOB_'));
     return this.ownVariables;
+  }
+
+  /** The ids in its marker; undefined if the marker is not whole. */
+  get markedIds(): string[] | undefined {
+    const { variables } = this;
+    const isWhole = MARKER.every((name) => variables.some((entry) => entry.startsWith(name)));
+    if (!isWhole) return undefined;
+    return variables
+      .filter((entry) => entry.startsWith(MARKER[0]))
+      .map((entry) => entry.slice(MARKER[0].length));
   }
 
   /** Title and open FIFO are easy to forge: unless it is booting, a supervisor must be on record as owner. */
@@ -88,34 +102,103 @@ export class SeenProcess {
   }
 }
 
-type Visit = (seen: SeenProcess) => void;
+/** The search for the processes of one job. */
+interface Search {
+  id: JobId;
+  /** No process of the job is older. */
+  sinceTicks: number;
+  spared: Identity[];
+  /** Called for each process that may be spared, or be the job's by its marker or its open files. */
+  visit(seen: SeenProcess): void;
+}
+
+const listIn = <K, V>(map: Map<K, V[]>, key: K): V[] => {
+  const list = map.get(key) ?? [];
+  map.set(key, list);
+  return list;
+};
 
 /** All processes of a pass but this one and the first one, by pid. */
-export type Pass = ReadonlyMap<number, SeenProcess>;
+export class Pass extends Map<number, SeenProcess> {
+  private readonly related = new Map<number, SeenProcess[]>();
+  private readonly started = new Map<number, SeenProcess[]>();
 
-let next: { visits: Visit[]; pass: Promise<Pass> } | undefined;
-
-/** Takes part in the next pass; `visit` is called as soon as a process is read. */
-export function joinPass(visit?: Visit): Promise<Pass> {
-  if (!next) {
-    const visits: Visit[] = [];
-    next = { visits, pass: runPass(visits) };
+  add(seen: SeenProcess): void {
+    const { pid, ppid, session, group, startTicks } = seen.stat;
+    this.set(pid, seen);
+    for (const other of new Set([ppid, session, group])) listIn(this.related, other).push(seen);
+    listIn(this.started, startTicks).push(seen);
   }
-  if (visit) next.visits.push(visit);
+
+  /** The children of a process, and the processes of the session and the group that it leads. */
+  relatedTo(pid: number): readonly SeenProcess[] {
+    return this.related.get(pid) ?? [];
+  }
+
+  startedAt(ticks: number): readonly SeenProcess[] {
+    return this.started.get(ticks) ?? [];
+  }
+}
+
+/** The searches of one pass. Each process is shown to those only that it can concern: 500 stops are 500 searches. */
+class Searches {
+  private readonly all: Search[];
+  private readonly ofJob = new Map<string, Search[]>();
+  private readonly sparing = new Map<number, Search[]>();
+  private readonly sinceTicks: number;
+
+  constructor(all: Search[]) {
+    this.all = all;
+    this.sinceTicks = Math.min(...all.map((one) => one.sinceTicks));
+    for (const search of all) {
+      listIn(this.ofJob, String(search.id)).push(search);
+      for (const ticks of new Set(search.spared.map(({ startTicks }) => startTicks)))
+        listIn(this.sparing, ticks).push(search);
+    }
+  }
+
+  show(seen: SeenProcess): void {
+    const concerned = new Set(this.sparing.get(seen.stat.startTicks));
+    for (const search of this.searchesFor(seen)) concerned.add(search);
+    for (const { visit } of concerned) visit(seen);
+  }
+
+  /** Those for which it may be a process of their job. */
+  private searchesFor(seen: SeenProcess): Search[] {
+    const { startTicks } = seen.stat;
+    // most processes of a machine are older than the jobs: nothing more is read of them
+    if (startTicks < this.sinceTicks) return [];
+    const ids = seen.markedIds;
+    if (ids) return ids.flatMap((id) => this.ofJob.get(id) ?? []);
+    if (HAS_PROC && seen.isSupervisor) return [];
+    return this.all.filter(({ sinceTicks }) => startTicks >= sinceTicks);
+  }
+}
+
+let next: { searches: Search[]; pass: Promise<Pass> } | undefined;
+
+/** Takes part in the next pass. The search is shown a process as soon as that is read. */
+export function joinPass(search?: Search): Promise<Pass> {
+  if (!next) {
+    const searches: Search[] = [];
+    next = { searches, pass: runPass(searches) };
+  }
+  if (search) next.searches.push(search);
   return next.pass;
 }
 
-async function runPass(visits: Visit[]): Promise<Pass> {
+async function runPass(joined: Search[]): Promise<Pass> {
   // searches that are asked for in this turn of the event loop come along
   await new Promise((resolve) => setImmediate(resolve));
   next = undefined;
-  const pass = new Map<number, SeenProcess>();
+  const pass = new Pass();
+  const searches = new Searches(joined);
   const nowTicks = ticksNow();
   await readTable((stat) => {
     if (stat.pid <= 1 || stat.pid === process.pid) return;
     const seen = new SeenProcess(stat, nowTicks);
-    pass.set(stat.pid, seen);
-    for (const visit of visits) visit(seen);
+    pass.add(seen);
+    searches.show(seen);
   });
   return pass;
 }

@@ -115,7 +115,8 @@ export async function findProcesses(
   onFound: OnFound = () => {},
 ): Promise<ProcessStat[]> {
   const scan = new Scan(records, onFound);
-  return scan.members(await joinPass((seen) => scan.visit(seen)));
+  const { id, sinceTicks, spared } = records;
+  return scan.members(await joinPass({ id, sinceTicks, spared, visit: (seen) => scan.visit(seen) }));
 }
 
 /** One pass over the process table: first each process by itself, then the processes that belong together. */
@@ -125,6 +126,8 @@ class Scan {
   private readonly marker: EnvMarker;
   private readonly logs: NamedFile[];
   private readonly writers = new Set<number>();
+  /** The processes that prove by themselves that they are the job's. */
+  private readonly shown: SeenProcess[] = [];
   private readonly spared = new Set<number>();
   private readonly ownerPid: number | undefined;
 
@@ -153,7 +156,9 @@ class Scan {
       this.belonging(seen) === 'none';
     // the title is checked first: a supervisor has many files open
     if (mayWrite && !seen.isSupervisor && seen.hasOpen(this.logs)) this.writers.add(pid);
-    if (this.showsItself(seen) && !this.isForeign(seen)) this.onFound(stat);
+    if (!this.showsItself(seen)) return;
+    this.shown.push(seen);
+    if (!this.isForeign(seen)) this.onFound(stat);
   }
 
   private isOlder({ startTicks }: ProcessStat): boolean {
@@ -214,13 +219,14 @@ class Scan {
       const { pid } = seen.stat;
       if (found.has(pid) || this.isForeign(seen)) return;
       found.set(pid, seen.stat);
-      for (const other of pass.values()) {
-        const { ppid, session, group } = other.stat;
-        if (ppid === pid || session === pid || group === pid) add(other);
-      }
+      for (const other of pass.relatedTo(pid)) add(other);
     };
-    for (const seen of pass.values())
-      if (this.showsItself(seen) || this.isProvenMain(seen, pass) || this.isLeftOfMain(seen, pass)) add(seen);
+    const { main, leader } = this.records;
+    for (const seen of this.shown) add(seen);
+    for (const seen of main ? pass.startedAt(main.startTicks) : [])
+      if (this.isProvenMain(seen, pass)) add(seen);
+    for (const led of [main, leader])
+      for (const seen of led ? pass.relatedTo(led.pid) : []) if (this.isLeftOfMain(seen, pass)) add(seen);
     return [...found.values()].sort((a, b) => b.pid - a.pid);
   }
 }
@@ -229,7 +235,7 @@ class Scan {
 export function isUnproven(recorded: Identity | undefined, found: ProcessStat[], pass: Pass): boolean {
   return (
     recorded !== undefined &&
-    [...pass.values()].some(({ stat }) => matchesIdentity(stat, recorded)) &&
+    pass.startedAt(recorded.startTicks).some(({ stat }) => matchesIdentity(stat, recorded)) &&
     !found.some((stat) => matchesIdentity(stat, recorded))
   );
 }
