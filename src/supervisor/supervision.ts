@@ -134,6 +134,7 @@ export class Supervision {
       this.pauses.enter(status, (stop) => this.dispatch({ type: 'limit-reached', stop }));
     this.trim.start();
     if (status.phase !== 'stopping') return;
+    this.trim.isSwept = status.stop.sweeper !== undefined;
     // its children that are killed with it have told their CPU time to no process
     this.meter.sample();
     void stopTree(this);

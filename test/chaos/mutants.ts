@@ -2588,7 +2588,7 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'supervisor/log-limit/growth-rate.ts',
-        from: 'Math.max(silentMs / SILENCE_SHARE, QUIET_MS)',
+        from: 'Math.max(silentMs / SILENCE_SHARE, isSwept ? SILENT_MS : QUIET_MS)',
         to: 'QUIET_MS',
       },
     ],

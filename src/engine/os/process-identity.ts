@@ -39,10 +39,12 @@ export const HAS_PROC = existsSync('/proc/self/stat');
 /** Parses `/proc/PID/stat`. The program name may hold anything, as `) R 1 (`: so the last `)` counts. */
 export function parseStat(text: string): ProcessStat | undefined {
   const close = text.lastIndexOf(')');
+  // perhaps thousands of blanks: room in a record of the shim
+  if (close === -1) return undefined;
   const pid = Number.parseInt(text, 10);
-  const fields = text.slice(close + 2).split(' ');
+  const fields = text.slice(close + 2).split(' ', 20);
   const startTicks = Number(fields[19]);
-  if (close === -1 || !(pid > 0) || !Number.isSafeInteger(startTicks)) return undefined;
+  if (!(pid > 0) || !Number.isSafeInteger(startTicks)) return undefined;
   return {
     pid,
     state: fields[0]!,
@@ -152,19 +154,24 @@ export function isStopped({ pid, state }: ProcessStat): boolean {
   return [...masks].some(([, mask]) => (BigInt(`0x${mask}`) & PENDING_STOP) !== 0n);
 }
 
-/** Whether this very process lives; `unknown` in another pid namespace, where its pid means nothing to us. */
-export function isAlive(identity: Identity): 'alive' | 'dead' | 'unknown' {
+function findAlive(identity: Identity): ProcessStat | 'dead' | 'unknown' {
   const host = thisHost();
   if (identity.bootId !== host.bootId) return identity.machine === host.machine ? 'dead' : 'unknown';
   if (identity.pidNamespace !== host.pidNamespace) return 'unknown';
   const stat = readStat(identity.pid);
-  return stat && stat.startTicks === identity.startTicks && !isDeadState(stat.state) ? 'alive' : 'dead';
+  return stat && stat.startTicks === identity.startTicks && !isDeadState(stat.state) ? stat : 'dead';
+}
+
+/** Whether this very process lives; `unknown` in another pid namespace, where its pid means nothing to us. */
+export function isAlive(identity: Identity): 'alive' | 'dead' | 'unknown' {
+  const found = findAlive(identity);
+  return typeof found === 'string' ? found : 'alive';
 }
 
 /** Whether this very process lives and is not stopped: it may still do its work. */
 export function isAtWork(identity: Identity): boolean {
-  const stat = isAlive(identity) === 'alive' ? readStat(identity.pid) : undefined;
-  return stat !== undefined && !isStopped(stat);
+  const found = findAlive(identity);
+  return typeof found !== 'string' && !isStopped(found);
 }
 
 export const isSame = (a: Identity, b: Identity): boolean =>

@@ -38,6 +38,7 @@ import {
   isAlive,
   isAtWork,
   isLocked,
+  isStopped,
   type ProcessStat,
   pidHere,
   readStat,
@@ -76,7 +77,9 @@ export function nudge(job: JobPaths, id: JobId, wakes = false): void {
   if (!isOurs) return;
   attemptQuietly(() => {
     process.kill(pid, 'SIGTERM');
-    if (wakes) process.kill(pid, 'SIGCONT');
+    // only if need be: SIGCONT interrupts each of its seven threads
+    const stat = wakes && HAS_PROC ? readStat(pid) : undefined;
+    if (wakes && (!stat || isStopped(stat))) process.kill(pid, 'SIGCONT');
   });
 }
 

@@ -7,9 +7,14 @@ const QUIET_MS = 250;
 const SILENT_MS = 1000;
 const SILENCE_SHARE = 64;
 
-/** How long a log is not looked at, at most; `silentMs`: for how long it has not grown, 0 if it did just now. */
-export const longestDelayMs = (silentMs: number): number =>
-  silentMs === 0 ? LIVELY_MS : Math.min(Math.max(silentMs / SILENCE_SHARE, QUIET_MS), SILENT_MS);
+/**
+ * How long a log is not looked at, at most; `silentMs`: for how long it has not grown, 0 if it did just now.
+ * `isSwept`: one process stops many jobs, and their owners leave it the machine.
+ */
+export const longestDelayMs = (silentMs: number, isSwept: boolean): number =>
+  silentMs === 0
+    ? LIVELY_MS
+    : Math.min(Math.max(silentMs / SILENCE_SHARE, isSwept ? SILENT_MS : QUIET_MS), SILENT_MS);
 
 /** One of the job's logs at the last poll. */
 export class LogGrowth {

@@ -72,6 +72,8 @@ export class Trim {
   private grewMs = systemClock.monotonic();
   private timer: NodeJS.Timeout | undefined;
   private isOn = false;
+  /** The job is stopped as one of many. */
+  isSwept = false;
 
   /** `onReached` gets the stop that `--on-max-log kill` begins. */
   constructor(
@@ -275,7 +277,7 @@ export class Trim {
       return Math.min(LIVELY_MS * 2 ** Math.min(this.quiet, 10), Math.max(left / FASTEST, LIVELY_MS));
     });
     const silentMs = this.quiet === 0 ? 0 : systemClock.monotonic() - this.grewMs;
-    return Math.min(Math.max(Math.min(...delays), LEAST_MS), longestDelayMs(silentMs));
+    return Math.min(Math.max(Math.min(...delays), LEAST_MS), longestDelayMs(silentMs, this.isSwept));
   }
 
   private checkKill(): void {

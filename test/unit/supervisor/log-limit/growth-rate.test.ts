@@ -4,6 +4,9 @@ import { test } from 'node:test';
 import { longestDelayMs } from '../../../../src/supervisor/log-limit/growth-rate.ts';
 
 test('the longer a log is silent, the more rarely it is looked at, at last once a second', () => {
-  const delays = [0, 1, 1000, 16_000, 32_000, 64_000, 3_600_000].map(longestDelayMs);
-  assert.deepEqual(delays, [25, 250, 250, 250, 500, 1000, 1000]);
+  const silences = [0, 1, 1000, 16_000, 32_000, 64_000, 3_600_000];
+  const delays = (isSwept: boolean) => silences.map((ms) => longestDelayMs(ms, isSwept));
+  assert.deepEqual(delays(false), [25, 250, 250, 250, 500, 1000, 1000]);
+  // of a job that is stopped as one of many
+  assert.deepEqual(delays(true), [25, 1000, 1000, 1000, 1000, 1000, 1000]);
 });
