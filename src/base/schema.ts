@@ -5,15 +5,40 @@
  */
 import { checkList, hasWrongChecksum } from './checksum.ts';
 
-/** Checks an unknown value. Throws a SchemaError that names the wrong field. */
+/**
+ * Checks an unknown value. Throws a SchemaError that names the wrong field. `at`: the name of the value in the
+ * object around it; that object puts its own name before it.
+ */
 export type Schema<T> = (value: unknown, at: string) => T;
 export type SchemaType<S> = S extends Schema<infer T> ? T : never;
 
-export class SchemaError extends Error {}
+export class SchemaError extends Error {
+  /** `at` null: it is the whole record. */
+  constructor(
+    private at: string | null,
+    private readonly what: string,
+  ) {
+    super();
+  }
+
+  /** Only where a field is wrong, its path is put together: a list of 10,000 jobs has a million fields. */
+  isWithin(at: string): this {
+    if (this.at !== null && at !== '') this.at = `${at}${/^(\[|$)/.test(this.at) ? '' : '.'}${this.at}`;
+    return this;
+  }
+
+  override get message(): string {
+    return this.at === null ? this.what : `${this.at || 'the record'} ${this.what}`;
+  }
+}
 
 const wrong = (at: string, wanted: string): never => {
-  throw new SchemaError(`${at || 'the record'} is not ${wanted}`);
+  throw new SchemaError(at, `is not ${wanted}`);
 };
+
+/** Names the object or list in which a field is wrong. */
+const within = (thrown: unknown, at: string): unknown =>
+  thrown instanceof SchemaError ? thrown.isWithin(at) : thrown;
 
 export const text: Schema<string> = (value, at) => (typeof value === 'string' ? value : wrong(at, 'a text'));
 export const flag: Schema<boolean> = (value, at) =>
@@ -45,7 +70,7 @@ export const literal =
 export const version =
   <const T extends number>(...known: T[]): Schema<T> =>
   (value, at) => {
-    if (count(value, at) > Math.max(...known)) throw new SchemaError('it was written by a newer bgjob');
+    if (count(value, at) > Math.max(...known)) throw new SchemaError(null, 'it was written by a newer bgjob');
     return literal(...known)(value, at);
   };
 
@@ -62,12 +87,25 @@ export const since =
 
 export const listOf =
   <T>(schema: Schema<T>): Schema<T[]> =>
-  (value, at) =>
-    Array.isArray(value) ? value.map((entry, n) => schema(entry, `${at}[${n}]`)) : wrong(at, 'a list');
+  (value, at) => {
+    if (!Array.isArray(value)) return wrong(at, 'a list');
+    let n = 0;
+    let isWhole = true;
+    const checked: T[] = [];
+    try {
+      for (; n < value.length; n++) {
+        checked.push(schema(value[n], ''));
+        isWhole &&= checked[n] === value[n];
+      }
+    } catch (thrown) {
+      throw within(thrown, `${at}[${n}]`);
+    }
+    return isWhole ? value : checked;
+  };
 
 export const variables: Schema<string[]> = (value, at) => {
   const checked = checkList(listOf(text)(value, at));
-  if (!checked) throw new SchemaError('its checksum is wrong: it was changed');
+  if (!checked) throw new SchemaError(null, 'its checksum is wrong: it was changed');
   return checked;
 };
 
@@ -77,27 +115,67 @@ function asObject(value: unknown, at: string): Record<string, unknown> {
   return wrong(at, 'an object');
 }
 
+/** The object itself if it has these keys and no other: its copy would be a dictionary, and slow to read. */
+function checkFields(
+  fields: Record<string, Schema<unknown>>,
+  keys: string[],
+  value: unknown,
+  at: string,
+): Record<string, unknown> {
+  const record = asObject(value, at);
+  let checked: Record<string, unknown> | undefined;
+  let n = 0;
+  try {
+    for (; n < keys.length; n++) {
+      const key = keys[n]!;
+      const found = record[key];
+      const known = fields[key]!(found, key);
+      if (checked) checked[key] = known;
+      else if (known !== found || found === undefined) {
+        checked = {};
+        for (let before = 0; before < n; before++) checked[keys[before]!] = record[keys[before]!];
+        checked[key] = known;
+      }
+    }
+  } catch (thrown) {
+    throw within(thrown, at);
+  }
+  if (checked) return checked;
+  let count = 0;
+  for (const _ in record) count++;
+  if (count === n) return record;
+  checked = {};
+  for (const key of keys) checked[key] = record[key];
+  return checked;
+}
+
 /** An object with these keys. Unknown keys are dropped, so that a later version may add some. */
-export const object =
-  <F extends Record<string, Schema<unknown>>>(fields: F): Schema<{ [K in keyof F]: SchemaType<F[K]> }> =>
-  (value, at) => {
-    const record = asObject(value, at);
-    const checked: Record<string, unknown> = {};
-    for (const key in fields) checked[key] = fields[key]!(record[key], at ? `${at}.${key}` : key);
-    return checked as { [K in keyof F]: SchemaType<F[K]> };
-  };
+export const object = <F extends Record<string, Schema<unknown>>>(
+  fields: F,
+): Schema<{ [K in keyof F]: SchemaType<F[K]> }> => {
+  const keys = Object.keys(fields);
+  return (value, at) => checkFields(fields, keys, value, at) as { [K in keyof F]: SchemaType<F[K]> };
+};
 
 /** One of several objects, distinguished by the text in `key`. */
-export const variant =
-  <K extends string, F extends Record<string, Record<string, Schema<unknown>>>>(
-    key: K,
-    cases: F,
-  ): Schema<{ [C in keyof F]: { [P in K]: C } & { [P in keyof F[C]]: SchemaType<F[C][P]> } }[keyof F]> =>
-  (value, at) => {
-    const kind = text(asObject(value, at)[key], at ? `${at}.${key}` : key);
-    if (!Object.hasOwn(cases, kind)) return wrong(at ? `${at}.${key}` : key, Object.keys(cases).join(' or '));
-    return { [key]: kind, ...object(cases[kind]!)(value, at) } as never;
+export const variant = <K extends string, F extends Record<string, Record<string, Schema<unknown>>>>(
+  key: K,
+  cases: F,
+): Schema<{ [C in keyof F]: { [P in K]: C } & { [P in keyof F[C]]: SchemaType<F[C][P]> } }[keyof F]> => {
+  const known = new Map(
+    Object.entries(cases).map(([kind, fields]) => {
+      const all: Record<string, Schema<unknown>> = { [key]: text, ...fields };
+      return [kind, { all, keys: Object.keys(all) }];
+    }),
+  );
+  return (value, at) => {
+    const record = asObject(value, at);
+    const kind = text(record[key], at ? `${at}.${key}` : key);
+    const found = known.get(kind);
+    if (!found) return wrong(at ? `${at}.${key}` : key, [...known.keys()].join(' or '));
+    return checkFields(found.all, found.keys, record, at) as never;
   };
+};
 
 /** Parses a record, with or without a checksum. `why` says what is wrong with it. */
 export function parseSchema<T>(

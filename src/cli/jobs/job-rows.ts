@@ -155,7 +155,8 @@ export function* objectsOf(
     // only a log that is larger than its limit can have been trimmed
     const isLarge = limit !== null && (log.logBytes ?? 0) > limit;
     const trimmedBytes = isLarge ? readTrimmedBytes(home.job(view.id)) : 0;
-    const emptiedBytes = log.logBytes === undefined ? 0 : readEmptiedBytes(home.job(view.id));
+    // the size counts them, too: of a job without output nothing was emptied
+    const emptiedBytes = (log.logBytes ?? 0) > 0 ? readEmptiedBytes(home.job(view.id)) : 0;
     const waiting = overview.waitingOf(view);
     const gone = { trimmedBytes, emptiedBytes };
     const stderr = stderrOf(home, view);

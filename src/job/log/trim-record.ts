@@ -36,7 +36,7 @@ const soundTrimming: is.Schema<Trimming> = (value, at) => {
   const trimming = trimmingSchema(value, at);
   const { from, to, base, keep, floor } = trimming;
   if (floor > from || from > to || (keep === 0 ? base !== floor : to > base))
-    throw new is.SchemaError(`${at} is in no order`);
+    throw new is.SchemaError(at, 'is in no order');
   return trimming;
 };
 

@@ -4,7 +4,7 @@ import type { JobId } from '../spec.ts';
 
 const rangeSchema: is.Schema<[JobId, JobId]> = (value, at) => {
   const [from, to] = is.listOf(is.count)(value, at);
-  if (from === undefined || to === undefined || from > to) throw new is.SchemaError(`${at} is not a range`);
+  if (from === undefined || to === undefined || from > to) throw new is.SchemaError(at, 'is not a range');
   return [from, to];
 };
 export const idRangesSchema = is.listOf(rangeSchema);
