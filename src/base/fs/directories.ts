@@ -21,6 +21,8 @@ import { closing } from './open-file.ts';
 
 const { O_RDONLY, O_NOFOLLOW, O_DIRECTORY } = constants;
 
+const EUID = process.geteuid!();
+
 export type DirectoryTrouble = 'symbolic-link' | 'not-a-directory' | 'foreign' | 'open-to-others';
 
 /** Whether a path is a directory of this user that no other user can write. Throws system errors. */
@@ -29,7 +31,7 @@ export function inspectDirectory(path: string): 'ours' | 'absent' | DirectoryTro
   if (!stat) return 'absent';
   if (stat.isSymbolicLink()) return 'symbolic-link';
   if (!stat.isDirectory()) return 'not-a-directory';
-  if (stat.uid !== process.geteuid!()) return 'foreign';
+  if (stat.uid !== EUID) return 'foreign';
   return (stat.mode & 0o022) !== 0 ? 'open-to-others' : 'ours';
 }
 
