@@ -63,7 +63,9 @@ export const isEndedName = (name: string): boolean => ENDED_NAME.test(name);
 /** The names of all markers of ended jobs, in the order of their ends: many are counted, and few are opened. */
 export const endedNames = (home: Home): string[] => namesIn(home.ended).filter(isEndedName).sort();
 
-export const idOfName = (name: string): JobId | undefined => parseId(name.slice(15, name.indexOf('.', 15)));
+export const idTextOfName = (name: string): string => name.slice(15, name.indexOf('.', 15));
+
+export const idOfName = (name: string): JobId | undefined => parseId(idTextOfName(name));
 
 export const timeOfName = (name: string): number => Number(name.slice(0, 14));
 
