@@ -29,7 +29,7 @@ import { wasQueued } from '../launch/stored-environment.ts';
 import { processRecordsOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { joinPass } from '../observe/process-pass.ts';
-import { findProcesses, isUnproven, sinceTicksOf } from '../observe/process-tree.ts';
+import { findProcesses, isUnproven, type ProcessRecords, sinceTicksOf } from '../observe/process-tree.ts';
 import {
   filesAt,
   HAS_PROC,
@@ -309,6 +309,14 @@ export async function sweepLeft(
   const job = home.job(view.id);
   continueHelpers(job);
   const sinceTicks = sinceTicksOf(home, view.id);
+  const readRecords = (): ProcessRecords => ({ ...processRecordsOf(home, view, sinceTicks), watched });
+  let records = readRecords();
+  // The records of a plain job that runs do not change while its owner lives. Ten scans of 500 jobs read them.
+  const currentRecords = (): ProcessRecords => {
+    const { owner } = records;
+    if (!watched || !owner || isAlive(owner) !== 'alive') records = readRecords();
+    return records;
+  };
   let left: LeftClaim = {};
   const claimFirst = (first: Omit<FirstSignal, 'v'>): FirstSignal | undefined => {
     // if the records of a job cannot be read, its FIFO tells whether it runs
@@ -324,7 +332,7 @@ export async function sweepLeft(
     // a request for SIGKILL that comes while a job without owner is stopped ends its grace
     request: () =>
       view.kind === 'live' && readStops(job).some(({ graceMs }) => graceMs === 0) ? NOW : asked,
-    find: (onFound) => findProcesses({ ...processRecordsOf(home, view, sinceTicks), watched }, onFound),
+    find: (onFound) => findProcesses(currentRecords(), onFound),
     isEndKnown: () => true,
     beforeSignal: () => {},
     afterScan: () => {},
