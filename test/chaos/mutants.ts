@@ -1523,6 +1523,22 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'chaos/kill-many.test.ts', name: /also if the call that stops many is slow/ },
   },
   {
+    what: 'a process on record as one of ours is not shown to the search that must spare it',
+    changes: [
+      {
+        file: 'engine/observe/process-pass.ts',
+        from: 'new Set(this.sparing.get(seen.stat.startTicks))',
+        to: 'new Set<Search>()',
+      },
+    ],
+    by: { test: 'unit/engine/observe/process-pass.test.ts', name: /searches of one turn share a pass/ },
+  },
+  {
+    what: 'a record keeps keys that this version does not know',
+    changes: [{ file: 'base/schema.ts', from: 'if (count === n) return record;', to: 'return record;' }],
+    by: { test: 'unit/base/schema.test.ts', name: /unknown keys are dropped/ },
+  },
+  {
     what: 'a search of the process table gets a pass that had begun before',
     changes: [{ file: 'engine/observe/process-pass.ts', from: '  next = undefined;\n', to: '' }],
     by: { test: 'unit/engine/observe/process-pass.test.ts', name: /asked for later/ },
