@@ -53,7 +53,7 @@ export async function startNextJob(
     }
     const mine = { start: async (admitted: Admitted) => take(home, admitted, start), most: 1, ...ending };
     const first = await attend(snapshot, moverFor(home, { ...mine, handsOn: true }));
-    if (first.started === 0 || first.free === 0) return first.awaitsOwn;
+    if (first.started === 0 || first.free <= 0) return first.awaitsOwn;
     // other free slots are for processes that must be started
     return (await attend(snapshot, moverFor(home, { waitsForOthers: false, ...ending }))).awaitsOwn;
   } catch (thrown) {

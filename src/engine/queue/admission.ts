@@ -44,7 +44,7 @@ import type { QueuedSpec } from '../launch/stored-environment.ts';
 import { attendTarget } from '../launch/target-service.ts';
 import { isAlive, isLocked } from '../os/process-identity.ts';
 import { type Candidate, findCandidate, forgetStale, type Scan } from './next-candidate.ts';
-import { olderOwner, QueueSnapshot } from './queue-snapshot.ts';
+import { type OlderJob, olderOwner, QueueSnapshot } from './queue-snapshot.ts';
 import { startQueueWaiter } from './queue-waiter.ts';
 import { dismiss, hasStarted, isTaken } from './queued-job.ts';
 
@@ -92,10 +92,10 @@ async function admit(
 ): Promise<Admitted | 'taken' | 'busy' | 'full' | 'failed'> {
   const { home, queue } = snapshot;
   const job = home.job(spec.id);
-  // before anything else: a process that becomes its owner from here on comes before us, even if it is dead
-  // when we look
-  const generation = highestGeneration(job) + 1;
   if (isLocked(job.alive)) return isTaken(job) ? 'taken' : 'busy';
+  // before we lock it: a process that becomes its owner from here on comes before us, even if it is dead when
+  // we look
+  const generation = highestGeneration(job) + 1;
   const made = await makeFifo(home, spec.id);
   if (!made.ok) throw asThrown(made.failure);
   const aliveFd = lockAlive(job);
@@ -209,24 +209,36 @@ export async function advance(
   const busy = new Set<JobId>();
   /** These and others that are not considered again. */
   const passed = new Set<JobId>();
-  for (let before = 0; ; ) {
+  let slots = 0;
+  let locked = new Set<JobId>();
+  // while other processes take one candidate after the other, one look at the slots serves
+  for (let mayReuse = false; ; ) {
     if (started >= most) return rest('full');
-    if (isPaused(queue)) return rest('paused');
-    const slots = readSlots(queue);
-    const { ids: locked, over } = snapshot.occupied(slots, handsOn);
-    handedOn = over;
-    // a process died, perhaps before it started a job that is no longer in our list
-    if (locked.size < before) {
-      snapshot.forget();
-      passed.clear();
+    const isFresh = !mayReuse;
+    mayReuse = false;
+    if (isFresh) {
+      if (isPaused(queue)) return rest('paused');
+      slots = readSlots(queue);
+      const before = locked.size;
+      ({ ids: locked, over: handedOn } = snapshot.occupied(slots, handsOn));
+      // a process died, perhaps before it started a job that is no longer in our list
+      if (locked.size < before) {
+        snapshot.forget();
+        passed.clear();
+      }
+      free = slots - locked.size;
     }
-    before = locked.size;
-    free = slots - locked.size;
-    const older = snapshot.older(locked);
+    // few jobs ask for them, and they cost a look at each slot
+    let known: OlderJob[] | undefined;
+    const older = () => {
+      known ??= snapshot.older(locked);
+      return known;
+    };
     const found = free > 0 ? findCandidate(snapshot, free, passed, older, ending) : undefined;
     // the skipped job may decide about others
     if (found?.skipped) continue;
     const candidate = found?.candidate;
+    if (!candidate && !isFresh) continue;
     if (!candidate) {
       const others = [...busy].some((id) => !snapshot.own.has(id));
       const mayChange = waitsForOthers && (others || isPending(snapshot, locked, untilShim));
@@ -236,7 +248,7 @@ export async function advance(
         busy.clear();
         continue;
       }
-      if (!found || found.yields) return rest('full', { older: new Set(older.map(({ id }) => id)) });
+      if (!found || found.yields) return rest('full', { older: new Set(older().map(({ id }) => id)) });
       return snapshot.read().length === 0 ? rest('empty') : rest('waiting', found);
     }
     let admitted: Awaited<ReturnType<typeof admit>>;
@@ -255,6 +267,7 @@ export async function advance(
       continue;
     }
     passed.add(candidate.spec.id);
+    mayReuse = admitted === 'taken' || admitted === 'busy';
     if (admitted === 'busy') busy.add(candidate.spec.id);
     if (admitted === 'busy') continue;
     snapshot.drop(candidate.file);

@@ -4,7 +4,7 @@ import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { foundValue, readOwner, readSpec, readState } from '../../job/home/records.ts';
 import { unknownNeeds } from '../../job/needs.ts';
-import { type EntryFile, removeEntry } from '../../job/queue/queue-files.ts';
+import { type EntryFile, isThere, removeEntry } from '../../job/queue/queue-files.ts';
 import { judgeReadiness, parseQueueEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import { startHook } from '../hooks/exit-hook.ts';
@@ -36,13 +36,13 @@ export interface Scan {
 
 /**
  * Reads the entries in order up to the first job that may start here, and ends jobs that never can. Jobs in
- * `passed` are not considered again; `older` are the running jobs of an older bgjob. `ending`: see Mover.
+ * `passed` are not considered again; `older` gives the running jobs of an older bgjob. `ending`: see Mover.
  */
 export function findCandidate(
   snapshot: QueueSnapshot,
   free: number,
   passed: Set<JobId>,
-  older: OlderJob[],
+  older: () => OlderJob[],
   ending?: JobId,
 ): Scan {
   const { home } = snapshot;
@@ -51,6 +51,7 @@ export function findCandidate(
   const fate = readFates(home);
   const woken = new Map<string, boolean>();
   let left = free;
+  let isOutdated = false;
   for (const file of [...snapshot.read()]) {
     const entry = parseQueueEntry(file.name);
     if (!entry || passed.has(entry.id)) continue;
@@ -83,13 +84,20 @@ export function findCandidate(
       continue;
     }
     if (readiness.kind === 'ready') {
+      // another process has started it. That is all that most entries of a list are asked where many
+      // supervisors share a queue
+      if (!isThere(file)) {
+        snapshot.drop(file);
+        isOutdated = true;
+        continue;
+      }
       const own = spec();
       // perhaps another process removed it
       if (!own) forgetStale(snapshot, file, entry.id);
       if (!own) continue;
       // a newer bgjob starts it
       if (unknownNeeds(own).length > 0) continue;
-      const unable = unableSupervisors(own.needs, older);
+      const unable = own.needs.length > 0 ? unableSupervisors(own.needs, older()) : [];
       if (unable.length > 0) {
         found.ours = true;
         for (const id of unable) found.older.add(id);
@@ -105,6 +113,11 @@ export function findCandidate(
       // those behind it would overtake it
       if (readiness.ids.every((id) => id === ending)) return found;
     }
+  }
+  if (isOutdated) {
+    // it may have been moved: then it has another name in a fresh list
+    snapshot.forget();
+    found.skipped = true;
   }
   return found;
 }

@@ -40,6 +40,8 @@ export class QueueSnapshot {
   private files: EntryFile[] = [];
   private readonly admissions = new Map<number, Admission>();
   private stamp: string | undefined;
+  /** Locked jobs that have ended: that never changes. */
+  private readonly ended = new Set<JobId>();
   private readonly foreign = new Map<string, boolean>();
 
   constructor(
@@ -100,6 +102,7 @@ export class QueueSnapshot {
       if (id === 0 || !isLocked(this.home.job(id).alive)) dead.push(admission);
       else if (number < limit) ids.add(id);
     }
+    for (const { id } of dead) this.ended.delete(id);
     forgetAdmissions(this.queue, dead, admissions.at(-1)?.number ?? 0);
     return ids;
   }
@@ -134,6 +137,7 @@ export class QueueSnapshot {
 
   /** Whether a job that is still locked has ended, or was put back into the queue. */
   isOver(id: JobId): boolean {
+    if (this.ended.has(id)) return true;
     const job = this.home.job(id);
     const state = foundValue(readState(job));
     if (!state) return false;
@@ -141,6 +145,7 @@ export class QueueSnapshot {
     if (status.phase === 'running') return readExit(job, attempt) !== undefined;
     // put back, and not admitted again since: an admission makes the file for the next exit status
     const isBack = status.phase === 'queued' && !isTaken(job) && !existsSync(job.exit(attempt));
+    if (status.phase === 'ended') this.ended.add(id);
     return status.phase === 'ended' || isBack;
   }
 }

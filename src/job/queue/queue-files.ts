@@ -95,6 +95,9 @@ export function listEntries(queue: QueuePaths): EntryFile[] {
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 
+/** Whether the job still waits under this name. */
+export const isThere = ({ folder, name }: EntryFile): boolean => existsSync(`${folder}/${name}`);
+
 const folderOf = (home: Home, { queue, batch }: Placement): string =>
   batch === null ? home.queue(queue).waiting : home.queue(queue).batch(batch);
 
