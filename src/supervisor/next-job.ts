@@ -52,7 +52,8 @@ export async function startNextJob(
         .awaitsOwn;
     }
     const mine = { start: async (admitted: Admitted) => take(home, admitted, start), most: 1, ...ending };
-    const first = await attend(snapshot, moverFor(home, { ...mine, handsOn: true }));
+    const hasSlot = slot !== 'free';
+    const first = await attend(snapshot, moverFor(home, { ...mine, handsOn: true, hasSlot }));
     if (first.started === 0 || first.free <= 0) return first.awaitsOwn;
     // other free slots are for processes that must be started
     return (await attend(snapshot, moverFor(home, { waitsForOthers: false, ...ending }))).awaitsOwn;

@@ -54,6 +54,8 @@ export interface Admitted {
   aliveFd: number;
   /** The owner number of the start: the next one when the job was read. */
   generation: number;
+  /** The jobs that took the slots when it was admitted. */
+  occupied: ReturnType<QueueSnapshot['occupied']>;
 }
 
 /** Why no more jobs were started, and for what the queue waits. */
@@ -112,11 +114,11 @@ async function admit(
     // QueueSnapshot.isOver
     if (attempt > 1) prepareRoom(job, attempt);
     const number = claimAdmission(queue, spec.id, snapshot.runner.key);
-    if (snapshot.occupied(slots, handsOn, { limit: number, except: spec.id }).ids.size >= slots)
-      return 'full';
+    const occupied = snapshot.occupied(slots, handsOn, { limit: number, except: spec.id });
+    if (occupied.ids.size >= slots) return 'full';
     prepareFiles(job, spec, attempt);
     isAdmitted = true;
-    return { spec, aliveFd, generation };
+    return { spec, aliveFd, generation, occupied };
   } finally {
     if (!isAdmitted) closeSync(aliveFd);
   }
@@ -169,6 +171,8 @@ interface Mover {
   most: number;
   /** A job of this process has just ended, and its slot counts as free. */
   handsOn: boolean;
+  /** That job is still locked: no other process has its slot, and the look of the admission is enough. */
+  hasSlot: boolean;
   /** It stays until each started job has a shim: if a supervisor dies before, no other process may see it. */
   untilShim: boolean;
   /** It waits for other processes that are about to start a job: they may be killed before. */
@@ -181,6 +185,7 @@ export const moverFor = (home: Home, others: Partial<Mover> = {}): Mover => ({
   start: (admitted) => startFresh(home, admitted),
   most: Number.POSITIVE_INFINITY,
   handsOn: false,
+  hasSlot: false,
   untilShim: false,
   waitsForOthers: true,
   ...others,
@@ -189,11 +194,11 @@ export const moverFor = (home: Home, others: Partial<Mover> = {}): Mover => ({
 /** Starts jobs until no slot is free or no job may start. Returns for what the queue waits. */
 export async function advance(
   snapshot: QueueSnapshot,
-  { start, most, handsOn, untilShim, waitsForOthers, ending }: Mover,
+  { start, most, handsOn, hasSlot, untilShim, waitsForOthers, ending }: Mover,
 ): Promise<AdvanceResult> {
   const { queue } = snapshot;
   let started = 0;
-  let free = 0;
+  let free = hasSlot ? 1 : 0;
   /** Slots of jobs that ended: their supervisors hand them on. */
   let handedOn = 0;
   const rest = (
@@ -212,13 +217,15 @@ export async function advance(
   let slots = 0;
   let locked = new Set<JobId>();
   // while other processes take one candidate after the other, one look at the slots serves
-  for (let mayReuse = false; ; ) {
+  for (let mayReuse = hasSlot; ; ) {
     if (started >= most) return rest('full');
     const isFresh = !mayReuse;
     mayReuse = false;
-    if (isFresh) {
+    if (isFresh || slots === 0) {
       if (isPaused(queue)) return rest('paused');
       slots = readSlots(queue);
+    }
+    if (isFresh) {
       const before = locked.size;
       ({ ids: locked, over: handedOn } = snapshot.occupied(slots, handsOn));
       // a process died, perhaps before it started a job that is no longer in our list
@@ -231,7 +238,7 @@ export async function advance(
     // few jobs ask for them, and they cost a look at each slot
     let known: OlderJob[] | undefined;
     const older = () => {
-      known ??= snapshot.older(locked);
+      known ??= snapshot.older(snapshot.locked());
       return known;
     };
     const found = free > 0 ? findCandidate(snapshot, free, passed, older, ending) : undefined;
@@ -274,6 +281,8 @@ export async function advance(
     if (admitted === 'failed')
       giveUp(snapshot.home, candidate.spec, whyFailed(snapshot.home, candidate.spec));
     if (admitted === 'taken' || admitted === 'failed') continue;
+    ({ ids: locked, over: handedOn } = admitted.occupied);
+    free = slots - locked.size;
     if (!(await start(admitted))) continue;
     started++;
     free--;
