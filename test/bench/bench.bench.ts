@@ -87,7 +87,7 @@ function printTable(heads: string[], rows: string[][]): void {
 function printMachine(limits: MachineLimit[]): void {
   const ms = (value: number) => `${value.toFixed(2)} ms`;
   const rows = limits.map(({ name, ms: wall, leastMs, cpuMs }) => [name, ms(wall), ms(leastMs), ms(cpuMs)]);
-  printTable(['this machine, one process', 'median', 'least', 'CPU'], rows);
+  printTable(['this machine, one of each', 'median', 'least', 'CPU'], rows);
 }
 
 async function figuresOf({ name, measure }: Measurement, stage: Stage): Promise<Figure[]> {

@@ -1397,6 +1397,17 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'chaos/queue-after.test.ts', name: /keeps its turn/ },
   },
   {
+    what: 'a job that is moved while a supervisor looks for the next one is left until the next command',
+    changes: [
+      {
+        file: 'engine/queue/admission.ts',
+        from: 'snapshot.isOutdated && !isListedAgain',
+        to: 'snapshot.isOutdated && isListedAgain',
+      },
+    ],
+    by: { test: 'cli/queue/move.test.ts', name: /moved while a supervisor looks/ },
+  },
+  {
     what: 'a job that is added while the end of another one is written is left until the next command',
     changes: [{ file: 'supervisor/after-end.ts', from: 'else await startAddedJob(supervision);', to: '' }],
     by: { test: 'chaos/queue-added.test.ts', name: /added while the end of the one before is written/ },

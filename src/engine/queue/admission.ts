@@ -214,6 +214,7 @@ export async function advance(
   const busy = new Set<JobId>();
   /** These and others that are not considered again. */
   const passed = new Set<JobId>();
+  let isListedAgain = false;
   let slots = 0;
   let locked = new Set<JobId>();
   // while other processes take one candidate after the other, one look at the slots serves
@@ -245,6 +246,12 @@ export async function advance(
     // the skipped job may decide about others
     if (found?.skipped) continue;
     const candidate = found?.candidate;
+    // once: on a network drive names may be listed that cannot be found yet
+    if (found && !candidate && snapshot.isOutdated && !isListedAgain) {
+      isListedAgain = true;
+      snapshot.forget();
+      continue;
+    }
     if (!candidate && !isFresh) continue;
     if (!candidate) {
       const others = [...busy].some((id) => !snapshot.own.has(id));

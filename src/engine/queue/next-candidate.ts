@@ -4,7 +4,7 @@ import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { foundValue, readOwner, readSpec, readState } from '../../job/home/records.ts';
 import { unknownNeeds } from '../../job/needs.ts';
-import { type EntryFile, isThere, removeEntry } from '../../job/queue/queue-files.ts';
+import { type EntryFile, isGone, removeEntry } from '../../job/queue/queue-files.ts';
 import { judgeReadiness, parseQueueEntry } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import { startHook } from '../hooks/exit-hook.ts';
@@ -51,7 +51,6 @@ export function findCandidate(
   const fate = readFates(home);
   const woken = new Map<string, boolean>();
   let left = free;
-  let isOutdated = false;
   for (const file of [...snapshot.read()]) {
     const entry = parseQueueEntry(file.name);
     if (!entry || passed.has(entry.id)) continue;
@@ -84,11 +83,11 @@ export function findCandidate(
       continue;
     }
     if (readiness.kind === 'ready') {
-      // another process has started it. That is all that most entries of a list are asked where many
-      // supervisors share a queue
-      if (!isThere(file)) {
+      // nearly always another process has started it: where many supervisors share a queue, no more is asked of
+      // most entries
+      if (isGone(file)) {
         snapshot.drop(file);
-        isOutdated = true;
+        snapshot.isOutdated = true;
         continue;
       }
       const own = spec();
@@ -113,11 +112,6 @@ export function findCandidate(
       // those behind it would overtake it
       if (readiness.ids.every((id) => id === ending)) return found;
     }
-  }
-  if (isOutdated) {
-    // it may have been moved: then it has another name in a fresh list
-    snapshot.forget();
-    found.skipped = true;
   }
   return found;
 }

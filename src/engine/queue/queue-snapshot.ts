@@ -37,6 +37,8 @@ export class QueueSnapshot {
   readonly queue: QueuePaths;
   /** Jobs of this process, which it keeps locked until it has moved the queue on. */
   readonly own = new Set<JobId>();
+  /** An entry of the list was gone. Its job was started, or moved: then it has another name in a fresh list. */
+  isOutdated = false;
   private files: EntryFile[] = [];
   private readonly admissions = new Map<number, Admission>();
   private stamp: string | undefined;
@@ -60,6 +62,7 @@ export class QueueSnapshot {
     if (this.stamp !== stamp || this.files.length === 0) {
       // the stamp is read first: an entry added meanwhile changes it again
       this.stamp = stamp;
+      this.isOutdated = false;
       this.files = listEntries(this.queue);
     }
     return this.files;

@@ -4,13 +4,13 @@
  * and removed when the job starts or ends. Files with several writers are claimed, or replaced as a whole.
  * Functions that write throw system errors.
  */
-import { closeSync, existsSync, linkSync, renameSync, rmdirSync } from 'node:fs';
+import { closeSync, existsSync, linkSync, lstatSync, renameSync, rmdirSync } from 'node:fs';
 import { withChecksum } from '../../base/checksum.ts';
 import { removeQuietly, syncDir, touch, writeHint, writeShared } from '../../base/fs/atomic-write.ts';
 import { inspectDirectory, makeDirectory, makeOwnDirectory } from '../../base/fs/directories.ts';
 import { createExclusive } from '../../base/fs/open-file.ts';
 import { namesIn, readText } from '../../base/fs/read-record.ts';
-import { attemptQuietly, errnoOf } from '../../base/result.ts';
+import { attemptQuietly, errnoOf, ignoreSystemError } from '../../base/result.ts';
 import * as is from '../../base/schema.ts';
 import { admitQueues, type Home } from '../home/home.ts';
 import type { QueuePaths } from '../home/paths.ts';
@@ -95,8 +95,15 @@ export function listEntries(queue: QueuePaths): EntryFile[] {
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 
-/** Whether the job still waits under this name. */
-export const isThere = ({ folder, name }: EntryFile): boolean => existsSync(`${folder}/${name}`);
+/** Whether there is no entry of this name any more. */
+export function isGone({ folder, name }: EntryFile): boolean {
+  try {
+    return lstatSync(`${folder}/${name}`, { throwIfNoEntry: false }) === undefined;
+  } catch (thrown) {
+    ignoreSystemError(thrown);
+    return false;
+  }
+}
 
 const folderOf = (home: Home, { queue, batch }: Placement): string =>
   batch === null ? home.queue(queue).waiting : home.queue(queue).batch(batch);

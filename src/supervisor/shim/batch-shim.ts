@@ -9,7 +9,14 @@ import { closing } from '../../base/fs/open-file.ts';
 import { readAt } from '../../base/fs/read-record.ts';
 import { attemptQuietly } from '../../base/result.ts';
 import { ioPriorityWords } from '../../engine/os/io-priority.ts';
-import { filesAt, hasOpen, matchesIdentity, pidsInProc, readStat } from '../../engine/os/process-identity.ts';
+import {
+  filesAt,
+  hasOpen,
+  matchesIdentity,
+  type ProcessStat,
+  pidsInProc,
+  readStat,
+} from '../../engine/os/process-identity.ts';
 import {
   batchShimCall,
   ORDERS_FD,
@@ -212,8 +219,7 @@ class BatchShim {
   private endWatcher(order: Order): void {
     const { watcher } = this.recordOf(order);
     const stat = watcher && readStat(watcher.pid);
-    const recorded = watcher && matchesIdentity(stat, watcher) && this.isHelper(watcher.pid);
-    if (recorded) {
+    if (watcher && matchesIdentity(stat, watcher) && this.isHelper(stat)) {
       kill([watcher.pid]);
       return;
     }
@@ -223,10 +229,11 @@ class BatchShim {
   }
 
   /** Jobs are in sessions of their own. */
-  private isHelper = (pid: number): boolean => pid !== this.pid && readStat(pid)?.session === this.pid;
+  private isHelper = (stat: ProcessStat | undefined): boolean =>
+    stat !== undefined && stat.pid !== this.pid && stat.session === this.pid;
 
   private find(accepts: (pid: number) => boolean): number[] {
-    return pidsInProc().filter((pid) => this.isHelper(pid) && accepts(pid));
+    return pidsInProc().filter((pid) => this.isHelper(readStat(pid)) && accepts(pid));
   }
 }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { type Rig, rigTest } from '../../rig/rig.ts';
+import { until } from '../../rig/until.ts';
 
 /** A paused queue with `count` jobs that write their number into a file when they run. */
 async function fill(rig: Rig, count: number): Promise<void> {
@@ -53,4 +54,27 @@ rigTest('what has started or ended, or is in no queue, is not moved; then nothin
   assert.match((await rig.bgjob(['move', '2', '--priority', '100000'])).stderr, /from -99999 to 99999/);
   await rig.bgjob(['kill', '3']);
   assert.equal(await runAll(rig), '1 2');
+});
+
+rigTest('a job that is moved while a supervisor looks for the next one is started', async (rig) => {
+  const [first, second] = [await rig.puppet(), await rig.puppet()];
+  for (const { command } of [first, second]) await rig.run(['-Q', 'api', '--', ...command]);
+  await rig.run(['-Q', 'api', '--', '/bin/sh', '-c', 'echo 3 >>order']);
+  // the list does not become empty
+  await rig.run(['-Q', 'api', '--after', '3', '--', 'true']);
+  await first.ready();
+  await first.exit(0);
+  await second.ready();
+  // the supervisor has read the list by now. This is the instant between the rename of `move` and its stamp
+  const waiting = join(rig.home, 'queues', 'api', 'waiting');
+  const name = fs.readdirSync(waiting).sort()[0];
+  fs.renameSync(join(waiting, name!), join(waiting, `400000${name!.slice(6)}`));
+  await second.exit(0);
+  const order = join(rig.project, 'order');
+  await until(
+    () => fs.existsSync(order) && fs.readFileSync(order, 'utf8') === '3\n',
+    (hasRun) => hasRun,
+    'the moved job',
+  );
+  await rig.bgjob(['wait', '--all']);
 });
