@@ -211,21 +211,25 @@ const stateFields = is.object({
   left: is.listOf(identitySchema),
   unseen: is.since(is.nullable(unseenSchema), null),
   there: is.since(is.nullable(thereSchema), null),
+  /** The number of the slot in which the attempt runs or ran. */
+  slot: is.since(is.nullable(is.count), null),
   /** Set at the end, if anything is known. */
   usage: is.since(is.nullable(usageSchema), null),
   /** Set at the end, with a copy of the spec, so that a long list reads one file per job. */
   logBytes: is.nullable(is.count),
   spec: is.nullable(specSchema),
 });
-export type State = Omit<is.SchemaType<typeof stateFields>, 'unseen' | 'there' | 'usage'> & {
+export type State = Omit<is.SchemaType<typeof stateFields>, 'unseen' | 'there' | 'slot' | 'usage'> & {
   unseen?: Unseen | null;
   there?: There | null;
+  slot?: number | null;
   usage?: Usage | null;
 };
-/** Without `unseen`, `there` and `usage` where there is nothing, as records of older versions are. */
+/** Without `unseen`, `there`, `slot` and `usage` where there is nothing, as records of older versions are. */
 export const stateSchema: is.Schema<State> = (value, at) => {
-  const { unseen, there, usage, ...state } = stateFields(value, at);
-  return { ...state, ...(unseen && { unseen }), ...(there && { there }), ...(usage && { usage }) };
+  const { unseen, there, slot, usage, ...state } = stateFields(value, at);
+  const some = { ...(unseen && { unseen }), ...(there && { there }), ...(slot && { slot }) };
+  return { ...state, ...some, ...(usage && { usage }) };
 };
 
 /** The number of the attempt that runs or ran last. Slurm starts a job again that it has put back. */
@@ -243,4 +247,6 @@ export const ownerSchema = is.object({
   knows: is.since(is.listOf(is.text), []),
   /** The inode of the job's directory, which a copy does not share. Null: not recorded. */
   directory: is.since(is.nullable(is.text), null),
+  /** The number of the slot in which the job runs. Null: it is in no queue, or an older bgjob admitted it. */
+  slot: is.since(is.nullable(is.count), null),
 });

@@ -5,7 +5,7 @@
  * the hook process. It loads no package. Descriptor 3 is the job's environment (for an adopter a dead socket,
  * for a queued job nothing), 4 is the FIFO `alive` (for a queue waiter its own FIFO).
  *
- *     supervisor.js HOME ID GENERATION
+ *     supervisor.js HOME ID GENERATION [SLOT]
  *     supervisor.js HOME ID --adopt
  *     supervisor.js HOME ID --adopt-orphan
  *     supervisor.js HOME QUEUE --keep
@@ -102,6 +102,7 @@ function begin(home: AnchoredHome, id: JobId, mode: string): void {
 const booting = new Set<{ job: JobPaths; owner: Owner }>();
 
 function supervise(home: AnchoredHome, spec: Spec, mode: string): void {
+  const [, , , , , slotText] = process.argv;
   const self = identify(process.pid);
   if (!self) return;
   const job = home.job(spec.id);
@@ -118,7 +119,8 @@ function supervise(home: AnchoredHome, spec: Spec, mode: string): void {
   const attempts = foundValue(readState(job))?.attempt ?? 1;
   // something kills every adopter, or every adopter crashes: slow down
   if (isAdopter && generation - attempts > 10) sleepSync(1000);
-  const owner: Owner = { generation, identity: self };
+  const given = isAdopter ? (foundValue(before)?.slot ?? foundValue(readState(job))?.slot) : Number(slotText);
+  const owner: Owner = { generation, identity: self, slot: given || null };
   booting.add({ job, owner });
   // the dead owner put the job back into its queue but did not unlock it: there is nothing to own
   const isBack = isAdopter && isPutBack(job);

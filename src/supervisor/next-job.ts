@@ -74,9 +74,9 @@ export async function startAddedJob(supervision: Supervision): Promise<void> {
 }
 
 /** Becomes the owner of an admitted job, whose FIFO this process has open; false if it has an owner. */
-function take(home: AnchoredHome, { spec, aliveFd, generation }: Admitted, start: StartJob): boolean {
+function take(home: AnchoredHome, { spec, aliveFd, generation, slot }: Admitted, start: StartJob): boolean {
   const job = home.job(spec.id);
-  const owner = { generation, identity: self() };
+  const owner = { generation, identity: self(), slot };
   let isClaimed = false;
   try {
     // a power cut may lose the claim: then the job waits again, and no user was told that it ran

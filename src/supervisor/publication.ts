@@ -83,7 +83,10 @@ export class Publication {
   private stateOf(facts: Facts): State {
     const ended = facts.status.phase === 'ended';
     const logBytes = ended ? (readLogSize(this.job) ?? null) : null;
-    return { v: 1, generation: this.owner.generation, ...facts, logBytes, spec: ended ? this.spec : null };
+    const { generation, slot } = this.owner;
+    // a job that waits for its next attempt has none
+    const ofQueue = slot !== null && facts.status.phase !== 'queued' && { slot };
+    return { v: 1, generation, ...facts, ...ofQueue, logBytes, spec: ended ? this.spec : null };
   }
 
   private mark(status: Status): void {

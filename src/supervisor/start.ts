@@ -10,6 +10,7 @@ import { syncDir } from '../base/fs/atomic-write.ts';
 import { openLog } from '../base/fs/open-file.ts';
 import { readAt } from '../base/fs/read-record.ts';
 import { attemptQuietly, describeThrown, errnoOf, isSystemError, systemError } from '../base/result.ts';
+import { withSlot } from '../engine/launch/environment.ts';
 import { openInput, openStdinEnd, renewStdin } from '../engine/launch/job-stdin.ts';
 import { parseEnvironment, readStoredEnvironment } from '../engine/launch/stored-environment.ts';
 import { batchTokenOf } from '../engine/observe/process-tree.ts';
@@ -89,8 +90,9 @@ function failBecause(supervision: Supervision, thrown: unknown): void {
 }
 
 /** That of a queued job is in its queue, any other is inherited. */
-function readEnvironment({ home, spec }: Supervision): Found<string[]> {
-  return spec.placement === null ? inheritedEnvironment() : readStoredEnvironment(home, spec);
+function readEnvironment({ home, spec, owner }: Supervision): Found<string[]> {
+  const found = spec.placement === null ? inheritedEnvironment() : readStoredEnvironment(home, spec);
+  return found.kind === 'read' ? { kind: 'read', value: withSlot(found.value, owner.slot) } : found;
 }
 
 function inheritedEnvironment(): Found<string[]> {
@@ -185,7 +187,7 @@ function withPresentProgram(job: JobPaths, spec: Spec, environment: string[]): S
 
 /** Has the shim of its batch start a plain job; false: that cannot be done. */
 function orderShim(supervision: Supervision, spec: Spec, environment: string[], outFds: number[]): boolean {
-  const { home, job, aliveFd, attempt } = supervision;
+  const { home, job, aliveFd, attempt, owner } = supervision;
   const { placement, cwd, id, argv } = spec;
   if (attempt > 1 || placement === null || !isOrderable(spec)) return false;
   const shim = batchShimFor({
@@ -197,7 +199,7 @@ function orderShim(supervision: Supervision, spec: Spec, environment: string[], 
   const [logFd, , recordFd, exitFd] = outFds as [number, number, number, number];
   const [at, monotonicMs] = [systemClock.now(), systemClock.monotonic()];
   const order: Order = {
-    ...{ id, argv, aliveFd, recordFd, logFd, exitFd, usageFd, alive: job.alive },
+    ...{ id, slot: owner.slot, argv, aliveFd, recordFd, logFd, exitFd, usageFd, alive: job.alive },
     onRefused: () => {
       closeSync(usageFd);
       supervision.isOrdered = false;

@@ -53,6 +53,7 @@ function assertKept(jobs: any[], book: Book, killed: Victim[], slots: number): v
   const unowned = new Set(jobs.flatMap(({ id, reason }) => (/supervisor and shim/.test(reason) ? [id] : [])));
   const most = book.most((id) => !unowned.has(id));
   assert.ok(most <= slots, `${most} ran at once in ${slots} slots`);
+  if (unowned.size === 0 && shims.size === 0) assert.deepEqual(book.clashes, [], 'no two in one slot');
 }
 
 async function round(rig: Rig, count: number, slots: number, roles: Role[]): Promise<void> {

@@ -100,6 +100,7 @@ async function killed(rig: Rig, slots: number, roles: Role[]): Promise<void> {
     assert.equal(job.attempts, times);
   }
   assert.ok(book.most() <= slots);
+  assert.deepEqual(book.clashes, [], 'no two in one slot');
   await assertIdle(rig);
 }
 

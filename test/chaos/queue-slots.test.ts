@@ -129,6 +129,7 @@ rigTest('many at once into one queue: each once, and the slots are kept', async 
     range(count),
   );
   assert.ok(book.most() <= 3);
+  assert.deepEqual(book.clashes, [], 'no two in one slot');
   await assertIdle(rig);
 });
 

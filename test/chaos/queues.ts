@@ -26,7 +26,10 @@ export class Book {
     this.script = join(rig.dir, 'job.sh');
     fs.writeFileSync(this.path, '');
     const note = (kind: string) => `echo "${kind} $BGJOB_ID" >>'${this.path}'`;
-    fs.writeFileSync(this.script, `${note('s')}; eval "$2"; ${note('e')}; exit $1\n`);
+    // the lock ends with the job: of two with one number the second does not get it
+    const lock = `exec 8>>'${join(rig.dir, 'slot')}'."$BGJOB_SLOT"; flock -n 8 || ${note('x')}`;
+    const slot = `[ -z "$BGJOB_SLOT" ] || { ${lock}; }`;
+    fs.writeFileSync(this.script, `${slot}; ${note('s')}; eval "$2"; ${note('e')}; exit $1\n`);
   }
   /** A command that notes its start, does `body`, notes its end, and exits with `code`. */
   command(body = ':', code = 0): string[] {
@@ -40,6 +43,10 @@ export class Book {
   get starts(): number[] {
     return this.read().flatMap(({ kind, id }) => (kind === 's' ? [id] : []));
   }
+  /** The jobs that found another one in their slot (BGJOB_SLOT). */
+  get clashes(): number[] {
+    return this.read().flatMap(({ kind, id }) => (kind === 'x' ? [id] : []));
+  }
   get ends(): number[] {
     return this.read().flatMap(({ kind, id }) => (kind === 'e' ? [id] : []));
   }
@@ -49,7 +56,7 @@ export class Book {
   most(counts: (id: number) => boolean = () => true): number {
     const running: number[] = [];
     let most = 0;
-    for (const { kind, id } of this.read().filter(({ id }) => counts(id))) {
+    for (const { kind, id } of this.read().filter(({ kind, id }) => kind !== 'x' && counts(id))) {
       if (kind === 's') running.push(id);
       else running.splice(running.indexOf(id), 1);
       most = Math.max(most, running.length);

@@ -34,6 +34,7 @@ export function queueRows(view: JobView, home: Home, { waiting }: Extras): Detai
   const named = (any: boolean) => after.filter((one) => one.any === any).map(({ id }) => id);
   return [
     ['queue', queue !== null && queue + position],
+    ['slot', 'state' in view && view.state?.slot ? String(view.state.slot) : null],
     ['priority', queue !== null && priorityText(home, spec)],
     ['after', named(false).length > 0 && `success of ${named(false).join(' ')}`],
     ['after any', named(true).length > 0 && `the end of ${named(true).join(' ')}`],

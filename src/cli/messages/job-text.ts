@@ -343,6 +343,7 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     cwdLink: spec?.cwdLink ?? null,
     project: spec?.project ?? null,
     queue: queueOf(view),
+    slot: ('state' in view && view.state?.slot) || null,
     target: targetObject(view),
     tags: spec?.tags ?? [],
     changedVariables: spec?.changedVariables ?? null,

@@ -22,7 +22,7 @@ export const ORPHAN_MODE = '--adopt-orphan';
 const READ_MS = 20;
 
 /** Whether the shim of a job with a dead owner lives, and no process will start an adopter. */
-function isOrphan(home: Home, id: JobId, { generation, identity }: Owner): boolean {
+function isOrphan(home: Home, id: JobId, { generation, identity }: Omit<Owner, 'slot'>): boolean {
   const job = home.job(id);
   const { shim, watcher } = readShim(job, identity);
   if (!shim || isAlive(shim) !== 'alive') return false;

@@ -45,10 +45,17 @@ export function jobEnvironment(
     const equals = entry.indexOf('=');
     variables.set(entry.slice(0, equals), entry.slice(equals + 1));
   }
-  // between bin/bgjob and cli/boot.ts, which has removed them; `-e` may have set one
-  const given = [...variables].filter(([name]) => !name.startsWith('BGJOB_NODE_'));
+  // BGJOB_NODE_*: between bin/bgjob and cli/boot.ts, which has removed them; `-e` may have set one.
+  // BGJOB_SLOT: of the job from which this one is started
+  const given = [...variables].filter(([name]) => !/^BGJOB_(NODE_|SLOT$)/.test(name));
   const environment = withoutSecrets(given.map(([name, value]) => `${name}=${value}`));
   return { environment, changedVariables };
+}
+
+/** The same with the number of the slot. Only bgjob sets that variable: a number from elsewhere would be false. */
+export function withSlot(environment: string[], slot: number | null): string[] {
+  const others = environment.filter((entry) => !entry.startsWith('BGJOB_SLOT='));
+  return slot === null ? others : [...others, `BGJOB_SLOT=${slot}`];
 }
 
 /** The same with the marker of the job, which replaces that of its parent. */

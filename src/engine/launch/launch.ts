@@ -108,6 +108,9 @@ async function startJob(home: Home, id: JobId, draft: Draft): Promise<Result<voi
   }
 }
 
+/** The job is in no queue. */
+const FIRST_OWNER = { generation: 1, slot: null };
+
 async function startWith(home: Home, id: JobId, draft: Draft, environmentFd: number): Promise<Result<void>> {
   const job = home.job(id);
   // the supervisor's copy locks it from the fork on
@@ -118,12 +121,12 @@ async function startWith(home: Home, id: JobId, draft: Draft, environmentFd: num
     const title = jobNameOf(draft);
     const named = title ? await takeName(home, title, id) : ok(undefined);
     if (!named.ok) return named;
-    started = await startSupervisor(home, id, 1, { environmentFd, aliveFd });
+    started = await startSupervisor(home, id, FIRST_OWNER, { environmentFd, aliveFd });
   } finally {
     closeSync(aliveFd);
   }
   if (!started.ok) return started;
-  await confirmOwner(job, 1, started.value);
+  await confirmOwner(job, FIRST_OWNER, started.value);
   return ok(undefined);
 }
 

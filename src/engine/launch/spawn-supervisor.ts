@@ -16,6 +16,7 @@ import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import {
   claimOwner,
+  type Owner,
   prepareExit,
   readExit,
   readOwnerOf,
@@ -105,13 +106,19 @@ export function spawnDetached(
 export async function startSupervisor(
   home: Home,
   id: JobId,
-  generation: number,
+  { generation, slot }: Pick<Owner, 'generation' | 'slot'>,
   fds: { environmentFd: number | 'ignore'; aliveFd: number },
 ): Promise<Result<{ child: ChildProcess; pid: number }>> {
   // Node would end with an error that no process reads, and the job would be lost
   const missing = missingPart();
   if (missing !== undefined) return fail({ code: 'program-gone', path: missing });
-  const args = [SUPERVISOR, home.path, String(id), String(generation)];
+  const args = [
+    SUPERVISOR,
+    home.path,
+    String(id),
+    String(generation),
+    ...(slot === null ? [] : [String(slot)]),
+  ];
   const child = spawnDetached(id, nodeProgram(), args, [fds.environmentFd, fds.aliveFd]);
   if (child.pid !== undefined) return ok({ child, pid: child.pid });
   const [error] = await once(child, 'error');
@@ -125,13 +132,13 @@ export async function startSupervisor(
  */
 export async function confirmOwner(
   job: JobPaths,
-  generation: number,
+  { generation, slot }: Pick<Owner, 'generation' | 'slot'>,
   { child, pid }: { child: ChildProcess; pid: number },
 ): Promise<void> {
   try {
     const identity = identify(pid);
     // gone already: then it has recorded itself, or there is nothing to own
-    if (identity) claimOwner(job, { generation, identity });
+    if (identity) claimOwner(job, { generation, identity, slot });
     else syncDir(job.dir);
   } catch (thrown) {
     if (readOwnerOf(job, generation).kind !== 'absent') return;

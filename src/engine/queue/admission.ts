@@ -5,12 +5,25 @@
  *
  * - A job is being started, or runs, while its FIFO `alive` is locked. A process that wants to start a job
  *   locks it first.
- * - That process then records an admission, whose number is above all others. It may go on only if fewer jobs
- *   with lower numbers are locked than there are slots. Of two that cross, the later sees the earlier: there
- *   never run more jobs than there are slots.
+ * - That process then records an admission, whose number is above all others. It looks at all admissions below
+ *   that number, and makes its own only if fewer of those jobs are locked than there are slots. The create is
+ *   exclusive: of two that cross, one gets the number, and the other looks again and sees it. So there never
+ *   run more jobs than there are slots.
  * - The process that becomes the next owner, by an exclusive create, starts the job.
  *
  * If a process is killed on the way, its lock is gone, and the job waits as before.
+ *
+ * The slots have numbers from 1 on (BGJOB_SLOT). Invariant: two jobs of a queue that run at the same time never
+ * have the same number. An admission has the lowest number that no locked job below it has or may get. The job
+ * of a lower admission was locked before that admission was made, and stays locked until it has ended. So of two
+ * jobs that run at once, the one with the higher admission saw the number of the other one.
+ *
+ * - Two processes may admit the same job, with different slots. The owner counts: `owner.N` has the slot with
+ *   which its process was admitted, and an adopter takes it over. Until then each of these slots is taken. An
+ *   admission names the owner number that its process wants, so one that came too late takes none.
+ * - No job gets a number above the count of slots. A process that finds no number looks again: an admission
+ *   that takes one is about to be decided. A running job keeps its number when the queue gets fewer slots.
+ * - A job that an older version admitted has no number, and takes none.
  */
 import { closeSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
@@ -54,6 +67,8 @@ export interface Admitted {
   aliveFd: number;
   /** The owner number of the start: the next one when the job was read. */
   generation: number;
+  /** The number of its slot; null in the queue without slots. */
+  slot: number | null;
   /** The jobs that took the slots when it was admitted. */
   occupied: ReturnType<QueueSnapshot['occupied']>;
 }
@@ -113,12 +128,16 @@ async function admit(
     // before the admission is recorded: it shows later processes that the attempt is being started, see
     // QueueSnapshot.isOver
     if (attempt > 1) prepareRoom(job, attempt);
-    const number = claimAdmission(queue, spec.id, snapshot.runner.key);
-    const occupied = snapshot.occupied(slots, handsOn, { limit: number, except: spec.id });
-    if (occupied.ids.size >= slots) return 'full';
+    const own = { id: spec.id, sandbox: snapshot.runner.key, generation };
+    const admission = claimAdmission(queue, own, (number) => {
+      const occupied = snapshot.occupied(slots, handsOn, { limit: number, except: spec.id });
+      const slot = occupied.ids.size >= slots ? 'full' : snapshot.freeSlot(slots, occupied.ids);
+      return slot === 'full' ? slot : { slot, occupied };
+    });
+    if (!admission) return 'full';
     prepareFiles(job, spec, attempt);
     isAdmitted = true;
-    return { spec, aliveFd, generation, occupied };
+    return { spec, aliveFd, generation, ...admission };
   } finally {
     if (!isAdmitted) closeSync(aliveFd);
   }
@@ -151,13 +170,14 @@ const isPending = (snapshot: QueueSnapshot, ids: Iterable<JobId>, untilShim: boo
     return (isDead || untilShim) && !snapshot.own.has(id) && !hasStarted(job);
   });
 
-async function startFresh(home: Home, { spec, aliveFd, generation }: Admitted): Promise<boolean> {
+async function startFresh(home: Home, { spec, aliveFd, generation, slot }: Admitted): Promise<boolean> {
   const job = home.job(spec.id);
+  const owner = { generation, slot };
   try {
-    const started = await startSupervisor(home, spec.id, generation, { environmentFd: 'ignore', aliveFd });
+    const started = await startSupervisor(home, spec.id, owner, { environmentFd: 'ignore', aliveFd });
     // no process can be made at all
     if (!started.ok) throw asThrown(started.failure);
-    await confirmOwner(job, generation, started.value);
+    await confirmOwner(job, owner, started.value);
     return true;
   } finally {
     closeSync(aliveFd);
@@ -275,6 +295,7 @@ export async function advance(
       passed.add(candidate.spec.id);
       continue;
     }
+    if (admitted === 'full' && systemClock.monotonic() > deadline) return rest('full');
     if (admitted === 'full') {
       // jitter, so that two processes that both gave way do not retry in lockstep
       await systemClock.sleep(POLL_MS * Math.random());
@@ -291,6 +312,8 @@ export async function advance(
     ({ ids: locked, over: handedOn } = admitted.occupied);
     free = slots - locked.size;
     if (!(await start(admitted))) continue;
+    // a job that this process has put back runs again
+    snapshot.own.delete(candidate.spec.id);
     started++;
     free--;
   }

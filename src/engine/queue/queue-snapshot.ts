@@ -129,6 +129,25 @@ export class QueueSnapshot {
   }
 
   /**
+   * The lowest number of a slot that none of these locked jobs has or may get, by the admissions that were listed
+   * last; `full` if there is none at the moment. See engine/queue/admission.ts.
+   */
+  freeSlot(slots: number, ids: ReadonlySet<JobId>): number | null | 'full' {
+    if (this.name === NO_QUEUE) return null;
+    const admissions = [...this.admissions.values()].filter(({ id, slot }) => slot !== null && ids.has(id));
+    const taken = new Set<number | null>();
+    for (const { number, id, slot, generation } of admissions) {
+      const isOnly = !admissions.some((other) => other.id === id && other.number !== number);
+      // of one admission the record of the owner can say nothing else, and need not be read
+      const owner = isOnly ? undefined : foundValue(readOwner(this.home.job(id)));
+      if (owner) taken.add(owner.slot);
+      if (generation > (owner?.generation ?? 0)) taken.add(slot);
+    }
+    for (let slot = 1; slot <= slots; slot++) if (!taken.has(slot)) return slot;
+    return 'full';
+  }
+
+  /**
    * Of these locked jobs, those whose supervisors are of an older bgjob: such a supervisor takes the next job
    * of its queue that it can read. In the queue without slots no supervisor takes another job.
    */

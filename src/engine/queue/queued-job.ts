@@ -49,7 +49,7 @@ export function isTaken(job: JobPaths): boolean {
 }
 
 /** Whether an owner is done with a job: it is dead, or it put the job back and lives on for other jobs. */
-function isPast(job: JobPaths, { generation, identity }: Owner): boolean {
+function isPast(job: JobPaths, { generation, identity }: Omit<Owner, 'slot'>): boolean {
   const state = foundValue(readState(job));
   const isBack = state?.status.phase === 'queued' && state.generation === generation;
   return isBack || isAlive(identity) === 'dead';
@@ -75,7 +75,7 @@ export function dismiss(home: Home, spec: QueuedSpec, event: Event): boolean {
   if (mayBeStarting(job) || isTaken(job)) return false;
   const known = foundValue(readState(job));
   // not flushed: the end that follows is durable
-  if (!claimOwner(job, { generation, identity: identify(process.pid)! }, 'none')) return false;
+  if (!claimOwner(job, { generation, identity: identify(process.pid)!, slot: null }, 'none')) return false;
   const queued: Status = known?.status ?? { phase: 'queued', notBefore: null };
   const events: Event[] = event.type === 'start-failed' ? [{ type: 'admitted' }, event] : [event];
   const status = events.reduce(nextStatus, queued);

@@ -2,8 +2,9 @@
 # The shim of a batch: it runs the plain jobs of one batch, one after the other, as its supervisor orders
 # them. For one job it does what shim.sh does. It works in dash, on Linux.
 #
-# An order is one line in descriptor 9: the id, four descriptors of the supervisor (`alive`, the record, the
-# log, the exit status), and the words of the job, quoted. batch-shim.ts writes it. The shim says in
+# An order is one line in descriptor 9: the id, the slot (`-`: none), five descriptors of the supervisor
+# (`alive`, the record, the log, the exit status, the CPU time), and the words of the job, quoted.
+# batch-shim.ts writes it. The shim says in
 # descriptor 3:
 #
 #     ID +       the main process is on record, and is about to become the job
@@ -26,7 +27,7 @@ read_stat $$
 shim_self=$shim_stat
 # a signal ends neither the wait for an order nor the watchers, which inherit this
 trap '' HUP INT QUIT TERM USR1 USR2 ALRM PIPE
-while read -r shim_id shim_alive shim_row shim_log shim_code shim_cpu shim_words <&9; do
+while read -r shim_id shim_slot shim_alive shim_row shim_log shim_code shim_cpu shim_words <&9; do
   if ! [ . -ef "$shim_cwd" ] || ! command exec 4<>"$shim_fds/$shim_alive" 5>>"$shim_fds/$shim_log" \
     7<>"$shim_fds/$shim_row" 8<>"$shim_fds/$shim_code" 1<>"$shim_fds/$shim_cpu"; then
     echo "$shim_id -" >&3
@@ -62,6 +63,7 @@ while read -r shim_id shim_alive shim_row shim_log shim_code shim_cpu shim_words
     echo "$shim_id +" >&3
     trap - PIPE
     export BGJOB_ID="$shim_id" BGJOB_TOKEN="$shim_token"
+    [ "$shim_slot" = - ] || export BGJOB_SLOT="$shim_slot"
     eval "set -- $shim_words"
     exec 1>&5 2>&5 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
     run_job "$@"

@@ -43,6 +43,8 @@ export const passesAll = (environment: string[], cwd: string): boolean =>
 /** The descriptors are those of the supervisor. */
 export interface OrderedJob {
   id: number;
+  /** Null in the queue without slots. */
+  slot: number | null;
   argv: string[];
   aliveFd: number;
   recordFd: number;
@@ -51,8 +53,17 @@ export interface OrderedJob {
   usageFd: number;
 }
 
-export const orderLine = ({ id, argv, aliveFd, recordFd, logFd, exitFd, usageFd }: OrderedJob): string =>
-  `${[id, aliveFd, recordFd, logFd, exitFd, usageFd, ...argv.map(quote)].join(' ')}\n`;
+export const orderLine = ({
+  id,
+  slot,
+  argv,
+  aliveFd,
+  recordFd,
+  logFd,
+  exitFd,
+  usageFd,
+}: OrderedJob): string =>
+  `${[id, slot ?? '-', aliveFd, recordFd, logFd, exitFd, usageFd, ...argv.map(quote)].join(' ')}\n`;
 
 /** `environment` is that of one of its jobs; `token` the one that the shim has instead of the job's. */
 export function batchShimCall(
@@ -62,7 +73,7 @@ export function batchShimCall(
   token: string,
 ): { program: string; args: string[]; environment: Record<string, string> } {
   const variables = environment.map((entry) => [nameOf(entry), entry.slice(nameOf(entry).length + 1)]);
-  const { BGJOB_ID: _, BGJOB_TOKEN: jobToken = '', ...own } = Object.fromEntries(variables);
+  const { BGJOB_ID: _, BGJOB_SLOT: __, BGJOB_TOKEN: jobToken = '', ...own } = Object.fromEntries(variables);
   const text = withPreface(
     batchShimText,
     {

@@ -111,6 +111,8 @@ export const readState = (job: JobPaths): Found<State> => readChecked(job.state,
 export interface Owner {
   generation: number;
   identity: Identity;
+  /** The number of the slot in which the job runs; null: none. An adopter takes it over. */
+  slot: number | null;
 }
 
 /** An owner on record; `knows`: the needs that its program knows, and SWEEPERS. */
@@ -122,10 +124,18 @@ interface RecordedOwner extends Owner {
 export const SWEEPERS = 'sweepers';
 
 /** Tries to become `owner.N`. */
-export const claimOwner = (job: JobPaths, { generation, identity }: Owner, flush: Flush = 'all'): boolean =>
+export const claimOwner = (
+  job: JobPaths,
+  { generation, identity, slot }: Owner,
+  flush: Flush = 'all',
+): boolean =>
   claim(
     job.owner(generation),
-    withChecksum({ v: 1, identity, knows: [...KNOWN_NEEDS, SWEEPERS], directory: inodeOf(job) }),
+    withChecksum({
+      v: 1,
+      ...{ identity, knows: [...KNOWN_NEEDS, SWEEPERS], directory: inodeOf(job) },
+      ...(slot !== null && { slot }),
+    }),
     flush,
   );
 
@@ -153,9 +163,7 @@ export function readOwner(job: JobPaths): Found<RecordedOwner> {
 
 export function readOwnerOf(job: JobPaths, generation: number): Found<RecordedOwner> {
   const owner = readChecked(job.owner(generation), `owner.${generation}`, ownerSchema);
-  return owner.kind === 'read'
-    ? { kind: 'read', value: { generation, identity: owner.value.identity, knows: owner.value.knows } }
-    : owner;
+  return owner.kind === 'read' ? { kind: 'read', value: { generation, ...owner.value } } : owner;
 }
 
 // ---- owners that failed ----------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 /**
- * Admissions of a queue: which jobs have a slot. Each is a dangling symlink with a number above all others. A
- * symlink is complete at once and is never overwritten. Functions that write throw system errors.
+ * Admissions of a queue: which jobs have a slot, and the number of that slot. Each is a dangling symlink with a
+ * number above all others. A symlink is complete at once and is never overwritten. Its text is
+ * `ID.SANDBOX.SLOT.GENERATION`; versions before 0.17 write and read only the first two parts. Functions that
+ * write throw system errors.
  */
 import { readlinkSync } from 'node:fs';
 import { removeQuietly } from '../../base/fs/atomic-write.ts';
 import { requireDirectory } from '../../base/fs/directories.ts';
-import { claimLink, claimNext, listNumbers } from '../../base/fs/generation-claim.ts';
+import { claimLink, highestNumber, listNumbers } from '../../base/fs/generation-claim.ts';
 import { attemptQuietly } from '../../base/result.ts';
 import { parseId } from '../home/ids.ts';
 import type { QueuePaths } from '../home/paths.ts';
@@ -16,6 +18,10 @@ export interface Admission {
   id: JobId;
   /** Of the process that admitted the job: see sandboxKey. */
   sandbox: string;
+  /** From 1 on. Null: in the queue without slots, or from an older version. */
+  slot: number | null;
+  /** The owner number for which the job was admitted; 0 without a slot. */
+  generation: number;
 }
 
 /** All admissions in order; a foreign file has id 0. `known`: a cache, because admissions never change. */
@@ -30,13 +36,29 @@ export function listAdmissions(queue: QueuePaths, known = new Map<number, Admiss
 
 function readAdmission(queue: QueuePaths, number: number): Admission {
   const target = attemptQuietly(() => readlinkSync(queue.admission(number))) ?? '';
-  const [id, sandbox = ''] = target.split('.');
-  return { number, id: parseId(id!) ?? 0, sandbox };
+  const [id, sandbox = '', slot, generation] = target.split('.');
+  const numbers = [slot, generation].map((text) => (/^[1-9]\d{0,8}$/.test(text ?? '') ? Number(text) : null));
+  return { number, id: parseId(id!) ?? 0, sandbox, slot: numbers[0]!, generation: numbers[1] ?? 0 };
 }
 
-export function claimAdmission(queue: QueuePaths, id: JobId, sandbox: string): number {
+/**
+ * Claims the next number, and returns what `choose` returns. `choose` gets the number: all admissions below it are
+ * on disk by then, and no further one below it can come. Undefined, without a claim, if it returns `full`.
+ */
+export function claimAdmission<Choice extends Pick<Admission, 'slot'>>(
+  queue: QueuePaths,
+  { id, sandbox, generation }: Pick<Admission, 'id' | 'sandbox' | 'generation'>,
+  choose: (number: number) => Choice | 'full',
+): Choice | undefined {
   requireDirectory(queue.dir, true);
-  return claimNext(queue.dir, 'start', (path) => claimLink(path, `${id}.${sandbox}`));
+  for (;;) {
+    const number = highestNumber(queue.dir, 'start') + 1;
+    const choice = choose(number);
+    if (choice === 'full') return undefined;
+    const { slot } = choice;
+    const text = slot === null ? `${id}.${sandbox}` : `${id}.${sandbox}.${slot}.${generation}`;
+    if (claimLink(queue.admission(number), text)) return choice;
+  }
 }
 
 /** Removes admissions of jobs that ended. The highest stays: its number would be given again. */

@@ -1,6 +1,7 @@
 /** An attempt as the far side gets it: the command as it can be run there, its input, its limits. */
 import { existsSync, readFileSync } from 'node:fs';
 import { closing, openToRead } from '../../base/fs/open-file.ts';
+import { withSlot } from '../../engine/launch/environment.ts';
 import type { FarJob } from '../../engine/targets/engine.ts';
 import { uidOf } from '../../engine/targets/engine-of.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -41,14 +42,23 @@ function inputOf(job: JobPaths, spec: Spec): Uint8Array | null {
 }
 
 /** Throws system errors, if the script or the input cannot be read. */
-export function farJobOf(home: Home, spec: Spec & { target: Target }, attempt: number): FarJob {
+export function farJobOf(
+  home: Home,
+  spec: Spec & { target: Target },
+  attempt: number,
+  slot: number | null,
+): FarJob {
   const job = home.job(spec.id);
   return {
     uid: uidOf(home, spec.id, attempt),
     argv: argvThere(spec, job),
     cwd: spec.target.cwd ?? spec.cwd,
     // not BGJOB_HOME and BGJOB_TOKEN: there they would name nothing
-    env: [...spec.env, `BGJOB_ID=${spec.id}`, ...(hasPayload(job, spec) ? ['BGJOB_PAYLOAD=/dev/stdin'] : [])],
+    env: [
+      ...withSlot(spec.env, slot),
+      `BGJOB_ID=${spec.id}`,
+      ...(hasPayload(job, spec) ? ['BGJOB_PAYLOAD=/dev/stdin'] : []),
+    ],
     umask: spec.placement?.umask ?? 0o077,
     timeoutMs: spec.timeoutMs,
     graceMs: spec.graceMs,

@@ -71,6 +71,8 @@ export class RemoteJob {
   /** What the far side was asked to do for the stop, so that it is asked once. */
   asked: { signal: string; graceMs: number } | undefined;
   log: LogCopy;
+  /** See Owner. */
+  readonly slot: number | null;
   private attempts: Attempt[] = [];
   private stopped = 0;
   private readonly publication: Publication;
@@ -94,6 +96,7 @@ export class RemoteJob {
     isAdopted: boolean,
   ) {
     this.job = home.anchor(spec.id);
+    this.slot = owner.slot;
     this.publication = new Publication(home, spec, owner, true);
     this.mayRunThere = isAdopted;
     const before = readState(this.job);

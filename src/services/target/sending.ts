@@ -73,7 +73,11 @@ export class Sending {
     const ready: { job: RemoteJob; far: FarJob; wasThere: boolean }[] = [];
     for (const job of jobs) {
       try {
-        ready.push({ job, far: farJobOf(this.home, job.spec, job.attempt), wasThere: job.mayRunThere });
+        ready.push({
+          job,
+          far: farJobOf(this.home, job.spec, job.attempt, job.slot),
+          wasThere: job.mayRunThere,
+        });
         job.mayRunThere = true;
       } catch (thrown) {
         ignoreSystemError(thrown);

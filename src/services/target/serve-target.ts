@@ -178,7 +178,8 @@ class TargetService {
     if (!spec || !state || isCopied(job) || ['queued', 'ended'].includes(state.status.phase)) return;
     try {
       const aliveFd = lockAlive(job);
-      const owner = { generation: highestGeneration(job) + 1, identity: identify(process.pid)! };
+      const generation = highestGeneration(job) + 1;
+      const owner = { generation, identity: identify(process.pid)!, slot: state.slot ?? null };
       if (!claimOwner(job, owner)) {
         closeSync(aliveFd);
         return;
@@ -197,9 +198,9 @@ class TargetService {
   }
 
   /** Becomes the owner of an admitted job, whose FIFO this process has open. */
-  private take({ spec, aliveFd, generation }: Admitted): boolean {
+  private take({ spec, aliveFd, generation, slot }: Admitted): boolean {
     const job = this.home.job(spec.id);
-    const owner = { generation, identity: identify(process.pid)! };
+    const owner = { generation, identity: identify(process.pid)!, slot };
     if (!isOnTarget(spec, this.key) || unknownNeeds(spec).length > 0 || !claimOwner(job, owner)) {
       closeSync(aliveFd);
       return false;

@@ -78,9 +78,9 @@ export function batchShimFor(surroundings: Surroundings): BatchShim | undefined 
   return current;
 }
 
-/** Of two jobs with one key the environment differs only in the id. */
+/** Of two jobs with one key the environment differs only in id and slot. */
 function keyOf({ environment, cwd, placement: { umask, ioPriority }, call }: Surroundings): string {
-  const others = environment.filter((entry) => !entry.startsWith('BGJOB_ID='));
+  const others = environment.filter((entry) => !/^BGJOB_(ID|SLOT)=/.test(entry));
   // an adopter must find the home and the program where they are by now
   return [call.home, call.node, cwd, umask, ioPriority, ...others].join('\0');
 }

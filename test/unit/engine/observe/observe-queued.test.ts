@@ -76,7 +76,7 @@ test('its entry goes between two looks', () => {
     writeSpec(job, spec);
     addEntry(makeQueue(home, 'q'), entryName(7, '/', placement));
     const self = identify(process.pid)!;
-    claimOwner(job, { generation: 1, identity: { ...self, startTicks: self.startTicks + 1 } });
+    claimOwner(job, { generation: 1, identity: { ...self, startTicks: self.startTicks + 1 }, slot: null });
     writeState(job, stateOf(1, 2, { phase: 'queued', notBefore: null }));
     assert.deepEqual(observe(home, 7)?.kind, 'live');
     const entry = findEntry(home, spec)!;
@@ -86,7 +86,7 @@ test('its entry goes between two looks', () => {
     const mocked = mock.method(fs, 'existsSync', ((path: string) => {
       if (path === `${entry.folder}/${entry.name}` && moves++ === 0) {
         held = fs.openSync(job.alive, fs.constants.O_RDWR);
-        claimOwner(job, { generation: 2, identity: self });
+        claimOwner(job, { generation: 2, identity: self, slot: null });
         writeState(
           job,
           stateOf(2, 2, { phase: 'running', startedAt: 1, startedMonotonicMs: 1, holding: null }),

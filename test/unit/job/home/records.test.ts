@@ -194,8 +194,11 @@ folderTest('the highest owner counts, by number and not by name', (dir) => {
   const job = new JobPaths(dir);
   assert.deepEqual(readOwner(job), { kind: 'absent' });
   for (const generation of [9, 10, 2])
-    assert.equal(claimOwner(job, { generation, identity: { ...IDENTITY, pid: generation } }), true);
-  assert.equal(claimOwner(job, { generation: 10, identity: IDENTITY }), false);
+    assert.equal(
+      claimOwner(job, { generation, identity: { ...IDENTITY, pid: generation }, slot: null }),
+      true,
+    );
+  assert.equal(claimOwner(job, { generation: 10, identity: IDENTITY, slot: null }), false);
   for (const name of ['owner.99.tmp', 'owner.', 'owner.x', 'owner.12.3.0.tmp', 'owner.1234567890'])
     fs.writeFileSync(`${dir}/${name}`, '');
   assert.deepEqual(readOwner(job), {

@@ -58,6 +58,7 @@ class Stage {
     return {
       ...{
         id,
+        slot: id,
         argv: ['/bin/sh', '-c', line],
         alive: job.alive,
         aliveFd,
