@@ -18,7 +18,7 @@
  * ended. A stop is for the whole process tree, and so a stopped job has ended when the tree is gone too.
  */
 import { signalOfCode } from './signals.ts';
-import type { Spec } from './spec.ts';
+import { codesText, type Spec } from './spec.ts';
 import { exitCodeOf, type Outcome, type Phase, type Status, type StatusOf, type Stop } from './state.ts';
 
 export type Event =
@@ -239,18 +239,35 @@ export function endWithoutOwner(
 
 const LONGEST_BACKOFF_MS = 86_400_000;
 
+type Ended = Pick<StatusOf<'ended'>, 'outcome' | 'stop'>;
+
+/** Whether a retry is left, and the attempt has failed by itself. */
+function mayRetry(spec: Spec, attempt: number, { outcome, stop }: Ended): boolean {
+  if (spec.placement === null || attempt > spec.retry) return false;
+  return (
+    outcome.kind === 'timed-out' ||
+    outcome.kind === 'failed' ||
+    (outcome.kind === 'killed' && stop?.cause === 'memory') ||
+    (outcome.kind === 'exited' && !outcome.afterKill && exitCodeOf(outcome) !== 0)
+  );
+}
+
+const isRetried = ({ retryOn }: Spec, outcome: Outcome): boolean =>
+  retryOn === null ||
+  retryOn.some(({ from, to }) => from <= exitCodeOf(outcome) && exitCodeOf(outcome) <= to);
+
+/** `exit 2 is not in --retry-on 75,100-110`: why a failure with a retry left is not run again; else undefined. */
+export const whyNotRetried = (spec: Spec, attempt: number, ended: Ended): string | undefined =>
+  mayRetry(spec, attempt, ended) && !isRetried(spec, ended.outcome)
+    ? `exit ${exitCodeOf(ended.outcome)} is not in --retry-on ${codesText(spec.retryOn!)}`
+    : undefined;
+
 /** When the next attempt may begin, after an attempt that ended so. Undefined: there is none. */
 export function retryAt(
   spec: Spec,
   attempt: number,
   { outcome, endedAt, stop }: StatusOf<'ended'>,
 ): number | undefined {
-  if (spec.placement === null || attempt > spec.retry) return undefined;
-  const isFailure =
-    outcome.kind === 'timed-out' ||
-    outcome.kind === 'failed' ||
-    (outcome.kind === 'killed' && stop?.cause === 'memory') ||
-    (outcome.kind === 'exited' && !outcome.afterKill && exitCodeOf(outcome) !== 0);
-  if (!isFailure) return undefined;
+  if (!mayRetry(spec, attempt, { outcome, stop }) || !isRetried(spec, outcome)) return undefined;
   return endedAt + Math.min(LONGEST_BACKOFF_MS, spec.backoffMs * 2 ** Math.min(attempt - 1, 30));
 }

@@ -40,6 +40,7 @@ const NEEDED: { [K in keyof DraftFields]: 'known' | ((value: DraftFields[K]) => 
   target: (target) => target !== null,
   retry: 'known',
   backoffMs: 'known',
+  retryOn: (codes) => codes !== null,
   stdin: (stdin) => stdin !== null,
   pty: (size) => size !== null,
   onExit: (line) => line !== null,
@@ -51,7 +52,7 @@ const NEEDED: { [K in keyof DraftFields]: 'known' | ((value: DraftFields[K]) => 
 
 type Needing = Pick<
   DraftFields,
-  'stdin' | 'pty' | 'onExit' | 'notify' | 'tell' | 'placement' | 'target' | 'memory'
+  'stdin' | 'pty' | 'onExit' | 'notify' | 'tell' | 'placement' | 'target' | 'memory' | 'retryOn'
 >;
 
 /** Empty for a job that does not wait: the program that adds it also starts it. */

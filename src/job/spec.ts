@@ -117,6 +117,14 @@ const variableChangeSchema = is.object({
 });
 export type VariableChange = is.SchemaType<typeof variableChangeSchema>;
 
+/** Exit codes, both ends included. */
+const codeRangeSchema = is.object({ from: is.upTo(255), to: is.upTo(255) });
+export type CodeRange = is.SchemaType<typeof codeRangeSchema>;
+
+/** As it is typed: `75,100-110`. */
+export const codesText = (ranges: CodeRange[]): string =>
+  ranges.map(({ from, to }) => (from === to ? from : `${from}-${to}`)).join(',');
+
 const draftFields = {
   name: is.nullable(is.text),
   /** The command; its first word is an absolute path. */
@@ -155,6 +163,8 @@ const draftFields = {
   /** Retries after a failure, and the first delay in milliseconds; each further one is twice as long. */
   retry: is.since(is.count, 0),
   backoffMs: is.since(is.count, 0),
+  /** `--retry-on`: only a failure with one of these exit codes is retried. Null: each failure is. */
+  retryOn: is.since(is.nullable(is.listOf(codeRangeSchema)), null),
   onExit: is.since(is.nullable(is.text), null),
   notify: is.since(is.nullable(noticeSchema), null),
   tell: is.since(is.nullable(tellSchema), null),

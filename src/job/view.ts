@@ -5,6 +5,7 @@
 import { renderDuration } from '../base/clock.ts';
 import { clip, safe } from '../base/text/sanitize.ts';
 import { quote } from '../base/text/shell-quote.ts';
+import { whyNotRetried } from './lifecycle.ts';
 import type { JobId, Spec } from './spec.ts';
 import { type LivePhase, ranMs, type State, type Status, type StatusOf, type Usage } from './state.ts';
 
@@ -44,6 +45,10 @@ export type LiveView = Extract<JobView, { kind: 'live' }>;
 
 export const pauseOf = (status: Status) =>
   status.phase === 'running' ? (status.holding?.since ?? null) : null;
+
+/** Why a failure with a retry left was not run again; null: there is no such reason. */
+export const notRetriedOf = (view: JobView): string | null =>
+  (view.kind === 'ended' && whyNotRetried(view.spec, view.state?.attempt ?? 1, view.status)) || null;
 
 /** Why a job waits in the queue of Slurm; null: it does not. */
 export const waitsThere = (view: JobView): string | null =>

@@ -6,12 +6,13 @@ import { howEnded } from '../engine/queue/queued-job.ts';
 import type { Home } from '../job/home/home.ts';
 import { markLive, unmarkLive } from '../job/home/job-index.ts';
 import type { JobPaths } from '../job/home/paths.ts';
+import { whyNotRetried } from '../job/lifecycle.ts';
 import { headingOf, writeAttemptStart } from '../job/log/attempt-start.ts';
-import { writeLogNote } from '../job/log/log-note.ts';
+import { addLogNote, writeLogNote } from '../job/log/log-note.ts';
 import { addEntry, findEntry, makeQueue, markStarted, renameEntry } from '../job/queue/queue-files.ts';
 import { entryName } from '../job/queue/queue-order.ts';
 import type { Spec } from '../job/spec.ts';
-import type { Attempt } from '../job/state.ts';
+import type { Attempt, StatusOf } from '../job/state.ts';
 
 interface Attempted {
   readonly home: Home;
@@ -50,6 +51,12 @@ export function putBack(home: Home, spec: Spec, notBefore: number, hasRun: boole
   if (entry) renameEntry(queue, entry, name);
   else addEntry(queue, name);
   unmarkLive(home, spec.id);
+}
+
+/** Says in the log why a failure is not run again, if --retry-on is the reason. */
+export function noteNoRetry(job: JobPaths, spec: Spec, attempt: number, ended: StatusOf<'ended'>): void {
+  const why = whyNotRetried(spec, attempt, ended);
+  if (why !== undefined) addLogNote(job, `not run again: ${why}`);
 }
 
 export function writeHeading({ attempt, spec, job, last }: Attempted, log: number): void {

@@ -27,7 +27,7 @@ import type { Attempt, State, Status, StatusOf, Usage } from '../job/state.ts';
 import { Trim } from './log-limit/trim.ts';
 import { findJobProcesses, hasExitRecorder, isDraining, readShimRecord } from './own-processes.ts';
 import { type Facts, Publication } from './publication.ts';
-import { putBack } from './requeue.ts';
+import { noteNoRetry, putBack } from './requeue.ts';
 import { PauseControl } from './stop/pause.ts';
 import { signalsOfOthers, stopTree } from './stop/stop-tree.ts';
 
@@ -333,6 +333,7 @@ export class Supervision {
   /** Puts a failed job back if it has a retry left. Without disk space for that, this was its end. */
   private requeue(ended: StatusOf<'ended'>): void {
     const notBefore = retryAt(this.spec, this.attempt, ended);
+    noteNoRetry(this.job, this.spec, this.attempt, ended);
     if (notBefore === undefined || !this.home.hasJob(this.job)) return;
     try {
       putBack(this.home, this.spec, notBefore, ended.startedAt !== null);

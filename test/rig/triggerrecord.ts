@@ -33,6 +33,7 @@ export const triggerCalled = (name: string): Trigger => ({
     placement: null,
     target: null,
     retry: 0,
+    retryOn: null,
     backoffMs: 0,
     onExit: null,
     notify: null,

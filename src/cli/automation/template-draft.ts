@@ -69,6 +69,7 @@ const NOT_ASKED: Pick<
   'after-any': [],
   delay: null,
   retry: null,
+  'retry-on': null,
   backoff: null,
   batch: null,
   'skip-bad': false,
@@ -120,7 +121,7 @@ export function parseTemplate(
   const drafted = draftOf(
     context,
     { options: { ...NOT_ASKED, ...options, name: null, queue: null }, words, separated },
-    { wish: null, slots: null, retry: 0, backoffMs: 0 },
+    { wish: null, slots: null, retry: 0, backoffMs: 0, retryOn: null },
   );
   if (!drafted.ok) return drafted;
   const equipped = requireTools(drafted.value);

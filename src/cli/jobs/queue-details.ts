@@ -6,9 +6,9 @@ import { wasQueued } from '../../engine/launch/stored-environment.ts';
 import type { Home } from '../../job/home/home.ts';
 import { findEntry } from '../../job/queue/queue-files.ts';
 import { priorityOf, rankOfEntry } from '../../job/queue/queue-order.ts';
-import type { Spec } from '../../job/spec.ts';
+import { codesText, type Spec } from '../../job/spec.ts';
 import { type Attempt, ranMs } from '../../job/state.ts';
-import type { JobView } from '../../job/view.ts';
+import { type JobView, notRetriedOf } from '../../job/view.ts';
 import { type Extras, outcomeText, queueOf } from '../messages/job-text.ts';
 import { movedToText } from '../messages/lists.ts';
 import { restartsText } from '../messages/queue.ts';
@@ -63,6 +63,8 @@ export function attemptRows(view: JobView): DetailRow[] {
   return [
     ...(state?.attempts ?? []).map((one, n): DetailRow => [`attempt ${n + 1}`, attemptText(spec, one)]),
     ['attempt', `${number} of ${spec.retry + 1}${number > 1 ? wait : ''}`],
+    ['retry on', spec.retryOn && `exit ${codesText(spec.retryOn)}`],
+    ['no retry', notRetriedOf(view)],
     ...there,
   ];
 }

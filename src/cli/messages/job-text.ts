@@ -7,7 +7,7 @@ import type { Usual } from '../../engine/usage/past-runs.ts';
 import { EXIT } from '../../job/failure.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import { signalOfCode } from '../../job/signals.ts';
-import type { Spec } from '../../job/spec.ts';
+import { codesText, type Spec } from '../../job/spec.ts';
 import {
   attemptsOf,
   exitCodeOf,
@@ -21,6 +21,7 @@ import {
   commandText,
   type JobUsage,
   type JobView,
+  notRetriedOf,
   pauseOf,
   recordedUsage,
   shellOf,
@@ -348,6 +349,8 @@ export function jobObject(view: JobView, now: number, extras: Extras = {}): obje
     tags: spec?.tags ?? [],
     changedVariables: spec?.changedVariables ?? null,
     attempts: 'state' in view && view.state ? attemptsOf(view.state) : spec ? 1 : null,
+    retryOn: spec?.retryOn ? codesText(spec.retryOn) : null,
+    notRetried: notRetriedOf(view),
     forced: 'state' in view && view.state ? view.state.forced : spec ? 0 : null,
     parent: spec?.parent ?? null,
     session: spec?.session ?? null,

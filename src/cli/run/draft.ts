@@ -177,7 +177,7 @@ export interface Frame {
 export function frameOf(
   context: Context,
   { options }: Pick<Input<typeof DRAFT_OPTIONS>, 'options'>,
-  { wish, retry, backoffMs }: Queueing,
+  { wish, retry, backoffMs, retryOn }: Queueing,
 ): Result<Frame> {
   // a variable that is not set must not mean the directory of the call
   if (options.cwd === '') return fail(emptyPath('--cwd'));
@@ -251,6 +251,7 @@ export function frameOf(
       target,
       retry,
       backoffMs,
+      retryOn,
       parent: parentOf(context),
       session,
       origin: null,

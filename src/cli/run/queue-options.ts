@@ -6,13 +6,14 @@ import type { Home } from '../../job/home/home.ts';
 import { isName } from '../../job/home/project.ts';
 import { MOST_SLOTS } from '../../job/queue/queue-files.ts';
 import { MOST_PRIORITY, NO_QUEUE } from '../../job/queue/queue-order.ts';
-import type { Dependency } from '../../job/spec.ts';
+import type { CodeRange, Dependency } from '../../job/spec.ts';
 import type { Context } from '../command/context.ts';
 import { selectAll } from '../jobs/select.ts';
-import { badSlots, priorityOutOfRange } from '../messages/run.ts';
+import { badCodes, badSlots, priorityOutOfRange } from '../messages/run.ts';
 import { needsOption, notAName } from '../messages/usage.ts';
 import { findTarget } from '../targets/on-option.ts';
 
+const RETRY_ON_EXAMPLE = 'bgjob run --retry 3 --retry-on 75,100-110 -- command';
 const DEFAULT_BACKOFF_MS = 1000;
 /** The queue of a batch if none is named, here or in config.json. */
 const DEFAULT_QUEUE = 'default';
@@ -35,6 +36,11 @@ export const QUEUE_OPTIONS = {
   'after-any': { kind: 'list', value: 'REF', text: 'start after REF has ended, with any result' },
   delay: { kind: 'duration', value: 'DUR', text: 'start DUR from now, not earlier' },
   retry: { kind: 'count', value: 'N', text: 'after a failure run the job again, up to N times' },
+  'retry-on': {
+    kind: 'text',
+    value: 'CODES',
+    text: 'with --retry: only after these exit codes (75,100-110); 124 is a timeout',
+  },
   backoff: {
     kind: 'duration',
     value: 'DUR',
@@ -52,6 +58,7 @@ interface QueueInput {
   'after-any': string[];
   delay: number | null;
   retry: number | null;
+  'retry-on': string | null;
   backoff: number | null;
   batch: string | null;
   'skip-bad': boolean;
@@ -64,6 +71,22 @@ export interface Queueing {
   slots: number | null;
   retry: number;
   backoffMs: number;
+  retryOn: CodeRange[] | null;
+}
+
+/** The ranges of `75,100-110`. */
+function parseCodes(text: string): Result<CodeRange[]> {
+  const ranges: CodeRange[] = [];
+  for (const part of text.split(',')) {
+    const match = /^\s*(\d{1,9})(?:-(\d{1,9}))?\s*$/.exec(part);
+    const [from, to] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
+    if (!match) return fail(badCodes(part, 'syntax'));
+    if (from === 0) return fail(badCodes(part, 'zero'));
+    if (from > 255 || to > 255) return fail(badCodes(part, 'high'));
+    if (from > to) return fail(badCodes(part, 'order'));
+    ranges.push({ from, to });
+  }
+  return ok(ranges);
 }
 
 export const checkQueueName = (name: string): Result<string> =>
@@ -118,6 +141,10 @@ export function parseQueueing(context: Context, options: QueueInput): Result<Que
   if (!ranked.ok) return ranked;
   if (options.backoff !== null && options.retry === null)
     return fail(needsOption('--backoff', '--retry', 'bgjob run --retry 3 --backoff 10s -- command'));
+  const codes = options['retry-on'] === null ? ok(null) : parseCodes(options['retry-on']);
+  if (!codes.ok) return codes;
+  if (codes.value !== null && !options.retry)
+    return fail(needsOption('--retry-on', '--retry N', RETRY_ON_EXAMPLE));
   const success = dependenciesOf(context, options.after, false);
   if (!success.ok) return success;
   const end = dependenciesOf(context, options['after-any'], true);
@@ -131,6 +158,7 @@ export function parseQueueing(context: Context, options: QueueInput): Result<Que
   return ok({
     slots,
     retry,
+    retryOn: codes.value,
     backoffMs: retry === 0 ? 0 : (options.backoff ?? DEFAULT_BACKOFF_MS),
     wish: waits
       ? {

@@ -65,6 +65,7 @@ export async function startService(home: Home, service: ServiceJob): Promise<Res
     placement: null,
     target: null,
     retry: 0,
+    retryOn: null,
     backoffMs: 0,
     onExit: null,
     notify: null,

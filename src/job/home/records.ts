@@ -163,7 +163,9 @@ export function readOwner(job: JobPaths): Found<RecordedOwner> {
 
 export function readOwnerOf(job: JobPaths, generation: number): Found<RecordedOwner> {
   const owner = readChecked(job.owner(generation), `owner.${generation}`, ownerSchema);
-  return owner.kind === 'read' ? { kind: 'read', value: { generation, ...owner.value } } : owner;
+  if (owner.kind !== 'read') return owner;
+  const { identity, knows, slot } = owner.value;
+  return { kind: 'read', value: { generation, identity, knows, slot } };
 }
 
 // ---- owners that failed ----------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ import {
 import type { Target } from '../../job/target.ts';
 import { isPlain, markTargetDone } from '../../job/targets/target-records.ts';
 import { Publication } from '../../supervisor/publication.ts';
-import { dequeue, putBack, writeHeading } from '../../supervisor/requeue.ts';
+import { dequeue, noteNoRetry, putBack, writeHeading } from '../../supervisor/requeue.ts';
 import { lostStatus, statusAfter } from './far-outcome.ts';
 import { headingBytes, LogCopy } from './log-copy.ts';
 
@@ -301,6 +301,7 @@ export class RemoteJob {
     // a person decided that it ends
     if (this.there?.verdict?.word === 'cancelled') return false;
     const notBefore = retryAt(spec, this.attempt, status);
+    noteNoRetry(this.job, spec, this.attempt, status);
     if (notBefore === undefined || !home.hasJob(this.job)) return false;
     try {
       putBack(home, spec, notBefore, true);

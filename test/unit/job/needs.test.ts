@@ -9,7 +9,10 @@ const placement: Placement = {
   ...{ queue: 'q', priority: 0, notBefore: null, after: [] },
   ...{ sandbox: '', cgroup: '', umask: 0, ioPriority: null, batch: null },
 };
-const none = { target: null, stdin: null, pty: null, onExit: null, notify: null, tell: null, memory: null };
+const none = {
+  ...{ target: null, stdin: null, pty: null, onExit: null, notify: null, tell: null },
+  ...{ memory: null, retryOn: null },
+};
 const plain = { placement, ...none };
 const all = {
   ...plain,
@@ -20,13 +23,14 @@ const all = {
   notify: { when: 'always' as const, desktop: [], terminal: null },
   tell: { when: 'failure' as const, env: [] },
   memory: 2 ** 30,
+  retryOn: [{ from: 75, to: 75 }],
 };
 
 test('a plain job needs nothing; each of these keys is needed where it says something', () => {
   assert.deepEqual(needsOf(plain), []);
-  assert.deepEqual(needsOf(all), ['memory', 'target', 'stdin', 'pty', 'onExit', 'notify', 'tell']);
+  assert.deepEqual(needsOf(all), ['memory', 'target', 'retryOn', 'stdin', 'pty', 'onExit', 'notify', 'tell']);
   assert.deepEqual(needsOf({ ...plain, onExit: '' }), ['onExit']);
-  assert.deepEqual(KNOWN_NEEDS, ['memory', 'target', 'stdin', 'pty', 'onExit', 'notify', 'tell']);
+  assert.deepEqual(KNOWN_NEEDS, ['memory', 'target', 'retryOn', 'stdin', 'pty', 'onExit', 'notify', 'tell']);
 });
 
 test('a job that does not wait is started by the program that adds it', () => {

@@ -46,6 +46,7 @@ const spec: Spec & { placement: Placement } = {
   ...{
     retry: 1,
     backoffMs: 0,
+    retryOn: null,
     onExit: null,
     notify: null,
     tell: null,

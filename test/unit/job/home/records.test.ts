@@ -70,6 +70,7 @@ const SPEC: Spec = {
   },
   retry: 2,
   backoffMs: 1000,
+  retryOn: null,
   parent: null,
   session: { host: 'claude', id: 'abc' },
   restartOf: null,
@@ -174,7 +175,7 @@ folderTest('what cannot be believed is unreadable, and says which field', (dir) 
   // fields that records of older versions do not have
   const later = [
     'needs',
-    ...['maxLogBytes', 'onMaxLog', 'memory', 'split', 'script', 'placement', 'retry', 'backoffMs'],
+    ...['maxLogBytes', 'onMaxLog', 'memory', 'split', 'script', 'placement', 'retry', 'backoffMs', 'retryOn'],
     ...['stdin', 'pty', 'onExit', 'notify', 'restartOf', 'origin', 'cwdLink', 'changedVariables', 'session'],
     ...['server', 'tell', 'target'],
   ];
@@ -203,13 +204,18 @@ folderTest('the highest owner counts, by number and not by name', (dir) => {
     fs.writeFileSync(`${dir}/${name}`, '');
   assert.deepEqual(readOwner(job), {
     kind: 'read',
-    value: { generation: 10, identity: { ...IDENTITY, pid: 10 }, knows: [...KNOWN_NEEDS, SWEEPERS] },
+    value: {
+      generation: 10,
+      identity: { ...IDENTITY, pid: 10 },
+      knows: [...KNOWN_NEEDS, SWEEPERS],
+      slot: null,
+    },
   });
   // one of before `needs`
   fs.writeFileSync(job.owner(10), JSON.stringify({ v: 1, identity: IDENTITY }));
   assert.deepEqual(readOwner(job), {
     kind: 'read',
-    value: { generation: 10, identity: IDENTITY, knows: [] },
+    value: { generation: 10, identity: IDENTITY, knows: [], slot: null },
   });
   // a damaged one is never skipped for an older one
   fs.writeFileSync(job.owner(11), '{');
