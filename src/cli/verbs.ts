@@ -16,6 +16,7 @@ import { restart } from './commands/restart.ts';
 import { resume } from './commands/resume.ts';
 import { run } from './commands/run.ts';
 import { send } from './commands/send.ts';
+import { set } from './commands/set.ts';
 import { show } from './commands/show.ts';
 import { skill } from './commands/skill.ts';
 import { status } from './commands/status.ts';
@@ -38,6 +39,7 @@ export const VERBS: readonly Verb[] = [
   send,
   pause,
   resume,
+  set,
   restart,
   queue,
   move,

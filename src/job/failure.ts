@@ -57,6 +57,11 @@ export type PauseTrouble =
   /** These processes did not stop. */
   | { kind: 'not-stopped'; pids: number[] };
 
+export type SetTrouble =
+  /** `started`: only a job that waits has a priority. `older`: its supervisor does not know `set`. */
+  | { kind: 'started' | 'no-queue' | 'stopping' | 'older' | 'no-answer' | 'no-owner' }
+  | { kind: 'ended'; how: string };
+
 /** The fault in the times of a schedule. */
 export type ScheduleTrouble =
   /** Of `@every`. */
@@ -163,6 +168,7 @@ export type Failure =
   | { code: 'left-there'; id: number; target: Target; count: number }
   | { code: 'not-verified'; id: number; pids: number[]; why: 'alive' | 'unproven' | 'no-answer' }
   | { code: 'not-held'; id: number; verb: 'pause' | 'resume'; trouble: PauseTrouble }
+  | { code: 'not-set'; id: number; trouble: SetTrouble }
   /** The job waits in its queue, or its script, input or stored environment is gone. */
   | {
       code: 'not-restarted';

@@ -213,23 +213,32 @@ const stateFields = is.object({
   there: is.since(is.nullable(thereSchema), null),
   /** The number of the slot in which the attempt runs or ran. */
   slot: is.since(is.nullable(is.count), null),
+  /** The number of the last `set` that its owner obeys. */
+  settings: is.since(is.nullable(is.count), null),
   /** Set at the end, if anything is known. */
   usage: is.since(is.nullable(usageSchema), null),
   /** Set at the end, with a copy of the spec, so that a long list reads one file per job. */
   logBytes: is.nullable(is.count),
   spec: is.nullable(specSchema),
 });
-export type State = Omit<is.SchemaType<typeof stateFields>, 'unseen' | 'there' | 'slot' | 'usage'> & {
+export type State = Omit<
+  is.SchemaType<typeof stateFields>,
+  'unseen' | 'there' | 'slot' | 'settings' | 'usage'
+> & {
   unseen?: Unseen | null;
   there?: There | null;
   slot?: number | null;
+  settings?: number | null;
   usage?: Usage | null;
 };
-/** Without `unseen`, `there`, `slot` and `usage` where there is nothing, as records of older versions are. */
+/** Without some of the fields where there is nothing, as records of older versions are. */
 export const stateSchema: is.Schema<State> = (value, at) => {
-  const { unseen, there, slot, usage, ...state } = stateFields(value, at);
-  const some = { ...(unseen && { unseen }), ...(there && { there }), ...(slot && { slot }) };
-  return { ...state, ...some, ...(usage && { usage }) };
+  const { unseen, there, slot, settings, usage, ...state } = stateFields(value, at);
+  return {
+    ...state,
+    ...{ ...(unseen && { unseen }), ...(there && { there }) },
+    ...{ ...(slot && { slot }), ...(settings && { settings }), ...(usage && { usage }) },
+  };
 };
 
 /** The number of the attempt that runs or ran last. Slurm starts a job again that it has put back. */

@@ -26,7 +26,16 @@ const RETRY_MS = 1000;
 
 export type Facts = Pick<
   State,
-  'status' | 'attempt' | 'attempts' | 'stopped' | 'forced' | 'left' | 'unseen' | 'there' | 'usage'
+  | 'status'
+  | 'attempt'
+  | 'attempts'
+  | 'stopped'
+  | 'forced'
+  | 'left'
+  | 'unseen'
+  | 'there'
+  | 'settings'
+  | 'usage'
 >;
 
 export class Publication {
@@ -36,7 +45,8 @@ export class Publication {
 
   constructor(
     private readonly home: AnchoredHome,
-    private readonly spec: Spec,
+    /** `set` may change it. */
+    public spec: Spec,
     private readonly owner: Owner,
     /** False if this owner had no disk space for its claim. */
     private isClaimed: boolean,

@@ -6,11 +6,13 @@ import { howEnded } from '../engine/queue/queued-job.ts';
 import type { Home } from '../job/home/home.ts';
 import { markLive, unmarkLive } from '../job/home/job-index.ts';
 import type { JobPaths } from '../job/home/paths.ts';
+import { foundValue, readSettings } from '../job/home/records.ts';
 import { whyNotRetried } from '../job/lifecycle.ts';
 import { headingOf, writeAttemptStart } from '../job/log/attempt-start.ts';
 import { addLogNote, writeLogNote } from '../job/log/log-note.ts';
 import { addEntry, findEntry, makeQueue, markStarted, renameEntry } from '../job/queue/queue-files.ts';
 import { entryName } from '../job/queue/queue-order.ts';
+import { changesLimits, type Settings } from '../job/settings.ts';
 import type { Spec } from '../job/spec.ts';
 import type { Attempt, StatusOf } from '../job/state.ts';
 
@@ -38,18 +40,24 @@ export function dequeue({ home, spec, job, attempt }: Attempted): void {
   }
 }
 
+const settingsOf = (home: Home, { id }: Spec): Settings =>
+  foundValue(readSettings(home.job(id)))?.settings ?? {};
+
 /** `hasRun`: its entry was removed at the start. Throws system errors. */
 export function putBack(home: Home, spec: Spec, notBefore: number, hasRun: boolean): void {
   if (!wasQueued(spec)) return;
   const queue = makeQueue(home, spec.placement.queue);
+  // `set` may have changed it since this process read the spec
+  const { priority = spec.placement.priority, ...limits } = settingsOf(home, spec);
   // the jobs that it waited for are over, and may be removed
-  const placement = { ...spec.placement, after: [] };
+  const placement = { ...spec.placement, priority, after: [] };
+  const folder = changesLimits(limits) ? queue.changed : queue.waiting;
   // its dead processes must not be taken for those of the next attempt
   removeQuietly(home.job(spec.id).shim);
   const name = entryName(spec.id, spec.project, placement, { notBefore });
   const entry = hasRun ? undefined : findEntry(home, spec);
-  if (entry) renameEntry(queue, entry, name);
-  else addEntry(queue, name);
+  if (entry) renameEntry(queue, entry, name, folder);
+  else addEntry(queue, name, folder);
   unmarkLive(home, spec.id);
 }
 

@@ -19,9 +19,10 @@ import { groupName } from '../engine/usage/control-group.ts';
 import { UsageMeter } from '../engine/usage/usage-meter.ts';
 import type { AnchoredHome } from '../job/home/anchored-home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
-import { type Owner, readExit, readState, readStops } from '../job/home/records.ts';
+import { foundValue, type Owner, readExit, readSettings, readState, readStops } from '../job/home/records.ts';
 import type { Identity } from '../job/identity.ts';
 import { type Event, nextStatus, retryAt } from '../job/lifecycle.ts';
+import { withSettings } from '../job/settings.ts';
 import type { Spec } from '../job/spec.ts';
 import type { Attempt, State, Status, StatusOf, Usage } from '../job/state.ts';
 import { Trim } from './log-limit/trim.ts';
@@ -69,6 +70,8 @@ export class Supervision {
   onEnded: () => void = () => {};
   /** The job was put back into its queue, and the next owner publishes. */
   isRequeued = false;
+  /** The number of the last `set` that was read. */
+  private settings = 0;
   private isWatchingShim = false;
   private nudge: () => void = () => {};
   private attempts: Attempt[] = [];
@@ -81,7 +84,7 @@ export class Supervision {
 
   constructor(
     readonly home: AnchoredHome,
-    readonly spec: Spec,
+    public spec: Spec,
     readonly owner: Owner,
     { isClaimed, aliveFd, start }: { isClaimed: boolean; aliveFd: number; start: StartJob },
   ) {
@@ -160,8 +163,24 @@ export class Supervision {
     // a request that was read before changes nothing
     for (const stop of readStops(this.job))
       if (stop.at <= notAfter) this.dispatch({ type: 'stop-requested', stop });
-    if (notAfter === Number.POSITIVE_INFINITY) this.pauses.readRequest();
+    if (notAfter === Number.POSITIVE_INFINITY) {
+      this.readSettings();
+      this.pauses.readRequest();
+    }
     this.nudge();
+  }
+
+  /** `set` may have changed the limits. They count from the start, as before. */
+  private readSettings(): void {
+    const { phase } = this.status;
+    const found = foundValue(readSettings(this.job));
+    if (!found || found.number <= this.settings || phase === 'stopping' || this.isOver) return;
+    this.settings = found.number;
+    this.spec = withSettings(this.spec, found.settings);
+    this.publication.spec = this.spec;
+    if (phase !== 'running') return;
+    this.publish();
+    this.pauses.rearm();
   }
 
   /** Resolves when requests are read, or after `ms`. */
@@ -283,8 +302,9 @@ export class Supervision {
   }
 
   private get facts(): Facts {
-    const { status, attempt, attempts, stopped, forced, left, usage } = this;
-    return { status, attempt, attempts, stopped, forced, left, ...(usage && { usage }) };
+    const { status, attempt, attempts, stopped, forced, left, settings, usage } = this;
+    const some = { ...(settings > 0 && { settings }), ...(usage && { usage }) };
+    return { status, attempt, attempts, stopped, forced, left, ...some };
   }
 
   publish(): void {
@@ -306,14 +326,14 @@ export class Supervision {
    */
   private async finishAsync(): Promise<void> {
     const isAwaited = await this.startNextJob('unpublished');
-    const { status } = this;
+    const { status, spec } = this;
     await this.publication.publishAsync(this.facts);
     if (isAwaited) await this.startNextJob('locked');
     // a job that never started still has its entry
-    const isWaiting = wasQueued(this.spec) && status.phase === 'ended' && status.startedAt === null;
-    if (isWaiting && this.home.hasJob(this.job)) removeFromQueue(this.home, this.spec);
+    const isWaiting = wasQueued(spec) && status.phase === 'ended' && status.startedAt === null;
+    if (isWaiting && this.home.hasJob(this.job)) removeFromQueue(this.home, spec);
     // otherwise the process that runs --on-exit removes it
-    if (!this.spec.keepEnv && this.spec.onExit === null) removeQuietly(this.job.env);
+    if (!spec.keepEnv && spec.onExit === null) removeQuietly(this.job.env);
     this.unlock();
   }
 

@@ -6,9 +6,16 @@ import { howEnded } from '../../engine/queue/queued-job.ts';
 import type { PausedJob, PauseVerb } from '../../engine/stop/pause-job.ts';
 import type { Stopped } from '../../engine/stop/stop-job.ts';
 import { type Session, sessionText } from '../../job/session.ts';
+import type { Settings } from '../../job/settings.ts';
 import type { JobId } from '../../job/spec.ts';
 import { shownEnd } from '../../job/state.ts';
-import { type JobView, stateWord, type UnreadableView } from '../../job/view.ts';
+import {
+  type EndedView,
+  type JobView,
+  type LiveView,
+  stateWord,
+  type UnreadableView,
+} from '../../job/view.ts';
 import { jobLabel, outcomeText, sentence, stateText } from './job-text.ts';
 import { othersText } from './lists.ts';
 import { portText } from './run.ts';
@@ -145,4 +152,26 @@ function pauseText({ of, via, what }: Pause): string {
       },
     })
   );
+}
+
+// set
+
+/** `42 web has --timeout 2h (1h3m left)`. `monotonicMs`: now. */
+export function setResultText(view: LiveView | EndedView, changes: Settings, monotonicMs: number): string {
+  const { status } = view;
+  const parts: string[] = [];
+  const { timeoutMs, idleTimeoutMs, graceMs, priority } = changes;
+  if (timeoutMs === null) parts.push('no --timeout');
+  else if (timeoutMs !== undefined) {
+    const pausedMs = status.phase === 'running' ? (status.holding?.pausedMs ?? 0) : 0;
+    const spent = 'startedMonotonicMs' in status ? monotonicMs - status.startedMonotonicMs - pausedMs : null;
+    const isOver = status.phase === 'ended' || (spent !== null && spent >= timeoutMs);
+    const left = spent === null ? 'from its start' : `${renderDuration(timeoutMs - spent)} left`;
+    parts.push(`--timeout ${renderDuration(timeoutMs)} (${isOver ? 'over: the job is stopped' : left})`);
+  }
+  if (idleTimeoutMs === null) parts.push('no --idle-timeout');
+  else if (idleTimeoutMs !== undefined) parts.push(`--idle-timeout ${renderDuration(idleTimeoutMs)}`);
+  if (graceMs !== undefined) parts.push(`--grace ${renderDuration(graceMs)}`);
+  if (priority !== undefined) parts.push(`--priority ${priority}`);
+  return `${jobLabel(view)} has ${parts.join(', ')}`;
 }

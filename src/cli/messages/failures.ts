@@ -142,6 +142,7 @@ const MESSAGES: FailureTexts<Failure['code']> = {
     ];
   },
   'not-held': pauseMessage,
+  'not-set': setMessage,
   'not-restarted': restartMessage,
   'proc-foreign': [
     '/proc shows another pid namespace: jobs could not be recognized or stopped here',
@@ -260,6 +261,29 @@ function pauseMessage({ id, verb, trouble }: Of<'not-held'>): MessageAndHint {
     'not-stopped': ({ pids }) => [
       `job ${id} is paused, but these processes did not stop: ${pids.join(' ')}`,
       `ps -o pid,stat,wchan,args -p ${pids.join(',')}`,
+    ],
+  });
+}
+
+function setMessage({ id, trouble }: Of<'not-set'>): MessageAndHint {
+  const job = `job ${id} was not changed`;
+  const show = `bgjob show ${id}`;
+  return textFor('kind', trouble, {
+    started: [`${job}: it has started, and only a job that waits has a priority`, show],
+    'no-queue': [`${job}: it waits in no queue, so it has no priority`, show],
+    stopping: [`${job}: it is being stopped`, `bgjob wait ${id}`],
+    ended: ({ how }) => [`${job}: it ${safe(how)}`, `bgjob restart ${id}`],
+    older: [
+      `${job}: its supervisor is of an older bgjob, which cannot change limits`,
+      `bgjob restart ${id} runs it under this version`,
+    ],
+    'no-answer': [
+      `${job}: its supervisor does not answer`,
+      `${show}; if it was started in another container or sandbox, call set there`,
+    ],
+    'no-owner': [
+      `${job}: its supervisor is gone, and no other one replaced it`,
+      `bgjob kill ${id} still stops it`,
     ],
   });
 }

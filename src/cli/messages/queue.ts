@@ -1,6 +1,6 @@
 /** Messages of `queue` and `move`, why a job waits, and what Slurm did to it. */
 import { renderDuration, renderTime, systemClock } from '../../base/clock.ts';
-import { plural, safe } from '../../base/text/sanitize.ts';
+import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Waiting } from '../../engine/queue/queue-status.ts';
 import type { Verdict } from '../../engine/targets/engine.ts';
 import { needText } from '../../job/needs.ts';
@@ -121,3 +121,18 @@ const VERDICT: Record<Verdict['word'], string> = {
   unclear: 'Slurm does not say how',
 };
 export const verdictText = (word: string): string => VERDICT[word as Verdict['word']] ?? safe(word);
+
+/** `part`: the one of the list that is wrong. */
+export const badCodes = (part: string, why: 'syntax' | 'zero' | 'high' | 'order') => {
+  const whys = {
+    syntax: 'is not an exit code, nor a range of them (75,100-110)',
+    zero: 'has 0, which is success: a success is not retried',
+    high: 'is above 255, the highest exit code',
+    order: 'ends below its start',
+  };
+  return usageError(
+    part.trim() === ''
+      ? `--retry-on: there is no exit code (75,100-110)`
+      : `--retry-on: "${clip(safe(part.trim()), 40)}" ${whys[why]}`,
+  );
+};

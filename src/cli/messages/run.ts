@@ -46,8 +46,8 @@ export const emptyHook = () =>
 /** `says`: the shell's own words. */
 export const badHook = (says: string) => usageError(`--on-exit: the shell refuses it: ${safe(says)}`);
 
-export const zeroLimit = (option: string) =>
-  usageError(`--${option}: 0 would stop the job at once; leave it out for no limit`);
+export const zeroLimit = (option: string, instead = 'leave it out for no limit') =>
+  usageError(`--${option}: 0 would stop the job at once; ${instead}`);
 
 export const foreignVariableName = (name: string) =>
   usageError(
@@ -126,21 +126,6 @@ export const badSlots = (slots: number, most: number) =>
   slots === 0
     ? usageError('--slots: with 0 no job would ever start', 'bgjob queue pause NAME')
     : usageError(`--slots: ${slots} is too many (at most ${most})`);
-
-/** `part`: the one of the list that is wrong. */
-export const badCodes = (part: string, why: 'syntax' | 'zero' | 'high' | 'order') => {
-  const whys = {
-    syntax: 'is not an exit code, nor a range of them (75,100-110)',
-    zero: 'has 0, which is success: a success is not retried',
-    high: 'is above 255, the highest exit code',
-    order: 'ends below its start',
-  };
-  return usageError(
-    part.trim() === ''
-      ? `--retry-on: there is no exit code (75,100-110)`
-      : `--retry-on: "${clip(safe(part.trim()), 40)}" ${whys[why]}`,
-  );
-};
 
 export const priorityOutOfRange = (most: number) =>
   usageError(`--priority: it must be from -${most} to ${most}`);

@@ -373,6 +373,7 @@ const ONLY_HERE: Record<string, string> = {
   '--stdin hold': 'bgjob send does not reach it: --stdin FILE gives it a file',
   '--until-port': 'its ports are not seen from here: --until RE waits for a line of its output',
   '--until-url': 'its ports are not seen from here: --until RE waits for a line of its output',
+  'set of a limit': 'its limits are kept there: kill it, and run it again with others',
   pause: 'its processes cannot be stopped and continued from here',
   send: 'its stdin is not open: --stdin FILE gives it a file',
 };

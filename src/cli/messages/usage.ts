@@ -206,6 +206,12 @@ export const noStderrLog = {
     usageError(`${label} was not started with --split: its stderr is in its log`, `bgjob tail ${id}`),
 } as const;
 
+export const setNeedsOption = (reference: string) =>
+  usageError(
+    'set needs one of --timeout, --idle-timeout, --grace, --priority',
+    `bgjob set ${safe(reference)} --timeout 2h`,
+  );
+
 export const moveNeedsTarget = (reference: string) =>
   usageError('move needs one of --first, --last, --priority N', `bgjob move ${reference} --first`);
 

@@ -9,7 +9,8 @@ import { MOST_PRIORITY, NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { CodeRange, Dependency } from '../../job/spec.ts';
 import type { Context } from '../command/context.ts';
 import { selectAll } from '../jobs/select.ts';
-import { badCodes, badSlots, priorityOutOfRange } from '../messages/run.ts';
+import { badCodes } from '../messages/queue.ts';
+import { badSlots, priorityOutOfRange } from '../messages/run.ts';
 import { needsOption, notAName } from '../messages/usage.ts';
 import { findTarget } from '../targets/on-option.ts';
 

@@ -5,13 +5,13 @@
  */
 import { existsSync, renameSync, rmdirSync } from 'node:fs';
 import { syncDir } from '../../base/fs/atomic-write.ts';
-import { emptyDirectory, inspectDirectory } from '../../base/fs/directories.ts';
+import { emptyDirectory, inspectDirectory, makeDirectory } from '../../base/fs/directories.ts';
 import { namesIn } from '../../base/fs/read-record.ts';
 import { errnoOf, systemError } from '../../base/result.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { QueuePaths } from '../../job/home/paths.ts';
-import { listEntries, makeQueue, stampQueue } from '../../job/queue/queue-files.ts';
+import { foldersOf, listEntries, makeQueue, stampQueue } from '../../job/queue/queue-files.ts';
 import { idOfEntry } from '../../job/queue/queue-order.ts';
 import { admittedIn } from '../observe/unended.ts';
 import { identify } from '../os/process-identity.ts';
@@ -57,12 +57,14 @@ function putBack(home: Home, name: string, renamed: QueuePaths): void {
   } catch (thrown) {
     if (!['ENOTEMPTY', 'EEXIST'].includes(errnoOf(thrown))) throw thrown;
     makeQueue(home, name);
-    for (const entry of namesIn(renamed.waiting))
-      renameSync(`${renamed.waiting}/${entry}`, `${queue.waiting}/${entry}`);
+    if (existsSync(renamed.changed)) makeDirectory(queue.changed);
+    for (const folder of ['waiting', 'changed'] as const)
+      for (const entry of namesIn(renamed[folder]))
+        renameSync(`${renamed[folder]}/${entry}`, `${queue[folder]}/${entry}`);
     for (const one of namesIn(renamed.dir))
-      if (one !== 'waiting' && !existsSync(`${queue.dir}/${one}`))
+      if (one !== 'waiting' && one !== 'changed' && !existsSync(`${queue.dir}/${one}`))
         renameSync(`${renamed.dir}/${one}`, `${queue.dir}/${one}`);
-    syncDir(queue.waiting);
+    for (const folder of foldersOf(queue)) syncDir(folder);
     syncDir(queue.dir);
     deleteFolder(renamed);
   }

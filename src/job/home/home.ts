@@ -46,7 +46,8 @@ const QUEUES_FORMAT = 2;
 const NEEDS_FORMAT = 3;
 const TARGETS_FORMAT = 4;
 const SLURM_FORMAT = 5;
-const NEWEST_FORMAT = SLURM_FORMAT;
+const SETTINGS_FORMAT = 6;
+const NEWEST_FORMAT = SETTINGS_FORMAT;
 
 export class Home extends pathsIn('path', {
   jobs: 'jobs',
@@ -242,3 +243,6 @@ export const admitTargets = (home: Home): void => raiseFormat(home, TARGETS_FORM
 
 /** Before the first job on Slurm: a build that does not know it cannot read the job. */
 export const admitSlurm = (home: Home): void => raiseFormat(home, SLURM_FORMAT);
+
+/** Before the first changed limit: a build that does not know `set` would not see the job, or its limit. */
+export const admitSettings = (home: Home): void => raiseFormat(home, SETTINGS_FORMAT);

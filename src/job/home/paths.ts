@@ -113,6 +113,10 @@ export class JobPaths extends pathsIn('dir', {
   get swept(): string {
     return `${this.dir}/stop.swept`;
   }
+  /** What `set` changed: a numbered claim with all changes so far. The highest counts, and none is removed. */
+  settings(number: number): string {
+    return `${this.dir}/set.${number}`;
+  }
   /** A request to pause or to resume: a numbered claim. The owner removes those below the one it answered. */
   pauseRequest(number: number): string {
     return `${this.dir}/hold.${number}`;
@@ -129,6 +133,8 @@ export class QueuePaths extends pathsIn('dir', {
   stamp: 'stamp',
   /** The entries of jobs that were added one by one. */
   waiting: 'waiting',
+  /** The entries of jobs whose limits `set` changed. Versions before 0.17 do not look here: they ignore `set`. */
+  changed: 'changed',
 }) {
   constructor(readonly dir: string) {
     super();

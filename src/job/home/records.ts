@@ -16,6 +16,7 @@ import { attemptQuietly, errnoOf, ignoreSystemError, systemError } from '../../b
 import { parseSchema, type Schema } from '../../base/schema.ts';
 import type { Identity } from '../identity.ts';
 import { KNOWN_NEEDS, missingOf } from '../needs.ts';
+import { type Settings, settingsSchema, withSettings } from '../settings.ts';
 import { type JobId, type Spec, specSchema } from '../spec.ts';
 import {
   type Crash,
@@ -69,7 +70,31 @@ export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
   if (spec.kind !== 'read') return spec;
   if (spec.value.id !== id) return { kind: 'unreadable', why: `spec.json: it is of job ${spec.value.id}` };
   if (spec.value.argv.length === 0) return { kind: 'unreadable', why: 'spec.json: argv is empty' };
-  return spec;
+  const changed = readSettings(job);
+  if (changed.kind === 'absent') return spec;
+  if (changed.kind === 'unreadable') return changed;
+  return { kind: 'read', value: withSettings(spec.value, changed.value.settings) };
+}
+
+/** What `set` changed last, with the number of its record. */
+export function readSettings(job: JobPaths): Found<{ number: number; settings: Settings }> {
+  let last: Found<{ number: number; settings: Settings }> = { kind: 'absent' };
+  // none is ever removed, and most jobs have none: no folder is listed
+  for (let number = 1; ; number++) {
+    const found = readChecked(job.settings(number), `set.${number}`, settingsSchema);
+    if (found.kind === 'absent') return last;
+    if (found.kind === 'unreadable') return found;
+    last = { kind: 'read', value: { number, settings: found.value } };
+  }
+}
+
+/** Adds changes to those so far; returns the number of the record. Durable on return. */
+export function writeSettings(job: JobPaths, changes: Settings): number {
+  for (;;) {
+    const { number, settings } = foundValue(readSettings(job)) ?? { number: 0, settings: {} };
+    const next = { ...settings, ...changes, v: 1 };
+    if (claim(job.settings(number + 1), withChecksum(next))) return number + 1;
+  }
 }
 
 const STATE_BYTES = 4096;
@@ -115,13 +140,15 @@ export interface Owner {
   slot: number | null;
 }
 
-/** An owner on record; `knows`: the needs that its program knows, and SWEEPERS. */
+/** An owner on record; `knows`: the needs that its program knows, SWEEPERS, and SETTINGS. */
 interface RecordedOwner extends Owner {
   knows: string[];
 }
 
 /** An owner that knows this waits for the sweeper of a stop. */
 export const SWEEPERS = 'sweepers';
+/** An owner that knows this obeys what `set` changes while the job runs. */
+export const SETTINGS = 'settings';
 
 /** Tries to become `owner.N`. */
 export const claimOwner = (
@@ -133,7 +160,7 @@ export const claimOwner = (
     job.owner(generation),
     withChecksum({
       v: 1,
-      ...{ identity, knows: [...KNOWN_NEEDS, SWEEPERS], directory: inodeOf(job) },
+      ...{ identity, knows: [...KNOWN_NEEDS, SWEEPERS, SETTINGS], directory: inodeOf(job) },
       ...(slot !== null && { slot }),
     }),
     flush,

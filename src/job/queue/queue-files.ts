@@ -81,9 +81,10 @@ export interface EntryFile {
   name: string;
 }
 
-/** `waiting` is last, so that a job of a batch that moves there for a retry is not missed. */
+/** In this order, so that a job is not missed that moves on: for a retry, or because `set` changed it. */
 export const foldersOf = (queue: QueuePaths): string[] =>
-  [...namesIn(queue.dir).filter((name) => /^batch\.\d{1,15}$/.test(name)), 'waiting']
+  [...namesIn(queue.dir).filter((name) => /^(batch\.\d{1,15}|changed)$/.test(name)), 'waiting']
+    .sort((a, b) => Number(a === 'changed') - Number(b === 'changed'))
     .map((name) => `${queue.dir}/${name}`)
     .filter((folder) => inspectDirectory(folder) === 'ours');
 
@@ -114,7 +115,8 @@ export function findEntry(home: Home, spec: Spec & { placement: Placement }): En
   const name = entryName(id, project, placement);
   if (existsSync(`${folder}/${name}`)) return { folder, name };
   // a moved job, or one that will be retried, has another name, and perhaps another folder
-  for (const other of new Set([folder, home.queue(placement.queue).waiting])) {
+  const { waiting, changed } = home.queue(placement.queue);
+  for (const other of new Set([folder, waiting, changed])) {
     const found = namesIn(other).find((one) => idOfEntry(one) === id);
     if (found !== undefined) return { folder: other, name: found };
   }
@@ -122,12 +124,12 @@ export function findEntry(home: Home, spec: Spec & { placement: Placement }): En
 }
 
 /** Durable on return. */
-export function addEntry(queue: QueuePaths, name: string): void {
+export function addEntry(queue: QueuePaths, name: string, folder = queue.waiting): void {
   for (let tries = 1; ; tries++) {
     try {
       makeDirectory(queue.dir);
-      makeDirectory(queue.waiting);
-      touch(`${queue.waiting}/${name}`);
+      makeDirectory(folder);
+      touch(`${folder}/${name}`);
       break;
     } catch (thrown) {
       // the queue is being removed
@@ -135,7 +137,7 @@ export function addEntry(queue: QueuePaths, name: string): void {
     }
   }
   try {
-    syncDir(queue.waiting);
+    syncDir(folder);
   } catch (thrown) {
     // the queue was renamed away: `queue remove` finds the entry, puts the queue back and flushes it
     if (errnoOf(thrown) !== 'ENOENT') throw thrown;
@@ -145,11 +147,30 @@ export function addEntry(queue: QueuePaths, name: string): void {
 const MOST_TRIES = 100;
 
 /** A job never has two entries. Durable on return. */
-export function renameEntry(queue: QueuePaths, { folder, name: before }: EntryFile, name: string): void {
-  renameSync(`${folder}/${before}`, `${queue.waiting}/${name}`);
-  syncDir(queue.waiting);
+export function renameEntry(
+  queue: QueuePaths,
+  { folder, name: before }: EntryFile,
+  name: string,
+  to = queue.waiting,
+): void {
+  renameSync(`${folder}/${before}`, `${to}/${name}`);
+  syncDir(to);
   removeEmptyBatch(folder);
   stampQueue(queue);
+}
+
+/** Moves the entry to where only versions look that know `set`; false if the job does not wait any more. */
+export function hideFromOlder(queue: QueuePaths, entry: EntryFile): boolean {
+  if (entry.folder === queue.changed) return true;
+  makeDirectory(queue.changed);
+  syncDir(queue.dir);
+  try {
+    renameEntry(queue, entry, entry.name, queue.changed);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOENT') throw thrown;
+    return false;
+  }
+  return true;
 }
 
 /** With the last entry of a batch, its folder and environment go. */

@@ -32,6 +32,7 @@ const POLL_MS = 3;
 
 export class PauseControl {
   private limits: (() => number) | undefined;
+  private onReached: (stop: Stop) => void = () => {};
   private quietMs = 0;
   /** They are continued whatever becomes of their markers. */
   private readonly stopped = new Map<number, ProcessStat>();
@@ -56,13 +57,26 @@ export class PauseControl {
 
   enter(status: StatusOf<'running'>, onReached: (stop: Stop) => void): void {
     this.disarm();
+    this.onReached = onReached;
     if (pauseOf(status)) void this.pause();
     else {
-      const { spec, job } = this.owner;
-      const logs = spec.split ? [job.log, job.err] : [job.log];
-      this.limits = armLimits(spec, logs, status, this.quietMs, onReached);
+      this.arm(status);
       if (status.holding) void this.continueJob();
     }
+  }
+
+  private arm(status: StatusOf<'running'>): void {
+    const { spec, job } = this.owner;
+    const logs = spec.split ? [job.log, job.err] : [job.log];
+    this.limits = armLimits(spec, logs, status, this.quietMs, this.onReached);
+  }
+
+  /** The limits were changed. Those of a paused job begin when it is resumed. */
+  rearm(): void {
+    const { status } = this.owner;
+    if (!this.limits || status.phase !== 'running') return;
+    this.disarm();
+    this.arm(status);
   }
 
   disarm(): void {

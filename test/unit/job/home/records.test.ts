@@ -16,6 +16,7 @@ import {
   readStops,
   requestStop,
   reserveEnd,
+  SETTINGS,
   SWEEPERS,
   writeSpec,
   writeState,
@@ -207,7 +208,7 @@ folderTest('the highest owner counts, by number and not by name', (dir) => {
     value: {
       generation: 10,
       identity: { ...IDENTITY, pid: 10 },
-      knows: [...KNOWN_NEEDS, SWEEPERS],
+      knows: [...KNOWN_NEEDS, SWEEPERS, SETTINGS],
       slot: null,
     },
   });
