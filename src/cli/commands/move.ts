@@ -4,6 +4,7 @@ import { wasQueued } from '../../engine/launch/stored-environment.ts';
 import { QueueOverview } from '../../engine/queue/queue-status.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
+import { writeSettings } from '../../job/home/records.ts';
 import { findEntry, listEntries, moveEntry } from '../../job/queue/queue-files.ts';
 import { idOfEntry, rankBefore, rankBehind, rankOf, rankOfEntry } from '../../job/queue/queue-order.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
@@ -55,6 +56,8 @@ function moveIn(home: Home, name: string, views: JobView[], target: Target): Res
     const entry = 'spec' in view && wasQueued(view.spec) ? findEntry(home, view.spec) : undefined;
     if (!entry || !moveEntry(queue, entry, ranks[n]!))
       return fail({ code: 'not-waiting', id: view.id, state: 'being started', inQueue: true });
+    // for its later attempts, and for restart
+    if (typeof target === 'number') writeSettings(home.job(view.id), { priority: target });
   }
   return ok(undefined);
 }

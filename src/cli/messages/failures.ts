@@ -269,8 +269,8 @@ function setMessage({ id, trouble }: Of<'not-set'>): MessageAndHint {
   const job = `job ${id} was not changed`;
   const show = `bgjob show ${id}`;
   return textFor('kind', trouble, {
-    started: [`${job}: it has started, and only a job that waits has a priority`, show],
-    'no-queue': [`${job}: it waits in no queue, so it has no priority`, show],
+    started: [`${job}: it has started, and a priority is for a job that waits`, show],
+    'no-queue': [`${job}: it is in no queue, and a priority is a place in a queue`, show],
     stopping: [`${job}: it is being stopped`, `bgjob wait ${id}`],
     ended: ({ how }) => [`${job}: it ${safe(how)}`, `bgjob restart ${id}`],
     older: [

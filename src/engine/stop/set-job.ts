@@ -27,7 +27,7 @@ import { nudge, watchOwner } from './stop-request.ts';
 
 /** How long the owner may take to answer, milliseconds. On a busy machine its boot takes a second. */
 const ANSWER_MS = 10_000;
-/** An adopter that this process has started may take so long to become the owner, milliseconds. */
+/** An adopter may take so long to become the owner, milliseconds. */
 const ADOPTED_MS = 8000;
 const POLL_MS = 5;
 /** How often the owner is nudged again: another may have taken its place, milliseconds. */
@@ -112,7 +112,9 @@ async function answerOf(home: Home, { id }: LiveView, number: number): Promise<A
     const at = systemClock.monotonic();
     if (at > deadline) return { trouble: { kind: 'no-answer' } };
     if (!isQueued(view) && isUnowned()) {
-      if (isAdopted || !adoptOrphan(home, id)) return { trouble: { kind: 'no-owner' } };
+      if (isAdopted) return { trouble: { kind: 'no-owner' } };
+      // where the watcher lives it starts the adopter, and this does nothing
+      adoptOrphan(home, id);
       isAdopted = true;
       isUnowned = watchOwner(job, ADOPTED_MS);
     }

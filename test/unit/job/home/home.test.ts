@@ -66,10 +66,10 @@ folderTest('a newer or damaged home is refused untouched', (dir) => {
   const path = join(dir, 'home');
   assert.equal(trouble(path), 'none');
   const write = (name: string, text: string) => fs.writeFileSync(join(path, name), text);
-  write('format', '6\n');
+  write('format', '7\n');
   assert.deepEqual(openHome(path, false), {
     ok: false,
-    failure: { code: 'home-newer', home: path, found: 6, known: 5 },
+    failure: { code: 'home-newer', home: path, found: 7, known: 6 },
   });
   for (const text of ['', '1', 'x\n', '1 \n', '-1\n', '1234567890\n']) {
     write('format', text);
