@@ -1596,7 +1596,7 @@ export const MUTANTS: Mutant[] = [
     what: 'what bin/bgjob hands to its own code reaches the job',
     changes: [
       { file: 'cli/boot.ts', from: 'if (name.startsWith(OWN_PREFIX)) delete process.env[name]', to: '' },
-      { file: 'engine/launch/environment.ts', from: "!name.startsWith('BGJOB_NODE_')", to: 'true' },
+      { file: 'engine/launch/environment.ts', from: 'BGJOB_(NODE_|SLOT$)', to: 'BGJOB_SLOT$' },
     ],
     by: { test: 'cli/startup/node-variables.test.ts', name: /set to nothing is not set; our own variable/ },
   },

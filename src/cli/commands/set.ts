@@ -30,7 +30,7 @@ function limitOf(options: SetOptions, name: 'timeout' | 'idle-timeout'): Result<
   if (text === 'none') return ok(null);
   const ms = parseDuration(text);
   if (ms === undefined) return fail(badNumber(`--${name}`, text, 'duration'));
-  return ms === 0 ? fail(zeroLimit(name, 'none means no limit')) : ok(ms);
+  return ms === 0 ? fail(zeroLimit(name, true)) : ok(ms);
 }
 
 function changesOf(options: SetOptions, word: string): Result<Settings> {
@@ -85,7 +85,7 @@ export const set = verb({
   name: 'set',
   operands: 'REF...',
   arity: [1, Number.POSITIVE_INFINITY],
-  brief: '--timeout DUR',
+  brief: '',
   changes: true,
   summary: 'change a limit or the priority of a job that waits or runs',
   description: [

@@ -26,7 +26,7 @@ const NAMED: Record<string, WordKind> = { queue: 'queues', name: 'names', trigge
 /** Verbs whose NAME is. */
 const OWN_NAMES: Record<string, WordKind> = { queue: 'queues', cron: 'schedules', trigger: 'triggers' };
 /** Verbs that do nothing to a job that has ended. */
-const FOR_LIVE_JOBS = ['kill', 'send', 'pause', 'resume', 'move'];
+const FOR_LIVE_JOBS = ['kill', 'send', 'pause', 'resume', 'set', 'move'];
 
 function liveOf(option: string, parts: string[]): WordKind | undefined {
   if (parts.includes('REF')) return 'jobs';

@@ -46,8 +46,11 @@ export const emptyHook = () =>
 /** `says`: the shell's own words. */
 export const badHook = (says: string) => usageError(`--on-exit: the shell refuses it: ${safe(says)}`);
 
-export const zeroLimit = (option: string, instead = 'leave it out for no limit') =>
-  usageError(`--${option}: 0 would stop the job at once; ${instead}`);
+/** `isSet`: of `set`, where an option that is left out changes nothing. */
+export const zeroLimit = (option: string, isSet = false) =>
+  usageError(
+    `--${option}: 0 would stop the job at once; ${isSet ? 'none means' : 'leave it out for'} no limit`,
+  );
 
 export const foreignVariableName = (name: string) =>
   usageError(

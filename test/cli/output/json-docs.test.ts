@@ -36,6 +36,7 @@ const SORTS: Record<string, Sort> = {
   kill: as('kill', 'kill'),
   pause: as('pause-resume', 'pause'),
   resume: as('pause-resume', 'pause'),
+  set: as('set', 'pause'),
   wait: ({ condition, result }) => {
     const form = result === 'running' || condition !== undefined ? 'wait, it runs' : 'wait';
     return [condition === undefined ? 'wait' : 'wait-for-a-condition', form];
@@ -112,6 +113,16 @@ situation('failures far from the end of a log', async (rig) => {
   const script = "echo 'error: x'; seq 300; exit 1";
   await ask(rig, ['run', '-w', '--', 'sh', '-c', script]);
   await ask(rig, ['run', '-w', '--split', '--', 'sh', '-c', `{ ${script}; } >&2`]);
+});
+
+situation('what set and --retry-on change', async (rig) => {
+  await ask(rig, ['run', '-Q', 'q', '--', 'sleep', '1000']);
+  await rig.untilState(1, 'running');
+  await ask(rig, ['set', '1', '--idle-timeout', '3h', '--timeout', '2h']);
+  await lookAt(rig, 1);
+  await rig.bgjob(['kill', '1']);
+  await ask(rig, ['run', '--retry', '1', '--retry-on', '75', '--wait', '--', 'false']);
+  await lookAt(rig, 2);
 });
 
 situation('a job that runs', async (rig) => {
