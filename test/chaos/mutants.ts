@@ -318,6 +318,96 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/targets/waiting.test.ts', name: /kill says what it could not see there/ },
   },
   {
+    what: 'a job takes the slot of another one that runs',
+    changes: [
+      {
+        file: 'engine/queue/queue-snapshot.ts',
+        from: 'if (generation > (owner?.generation ?? 0)) taken.add(slot);',
+        to: '',
+      },
+    ],
+    by: { test: 'cli/queue/slot.test.ts', name: /the lowest number that no running job/ },
+  },
+  {
+    what: 'an admission that came too late keeps its slot',
+    changes: [
+      {
+        file: 'engine/queue/queue-snapshot.ts',
+        from: 'if (generation > (owner?.generation ?? 0)) taken.add(slot);',
+        to: 'taken.add(slot);',
+      },
+    ],
+    by: { test: 'unit/engine/queue/queue-snapshot.test.ts', name: /of several admissions of one job/ },
+  },
+  {
+    what: 'an adopter forgets the slot of its job',
+    changes: [
+      {
+        file: 'supervisor/main.ts',
+        from: '(foundValue(before)?.slot ?? foundValue(readState(job))?.slot)',
+        to: 'null',
+      },
+    ],
+    by: { test: 'cli/queue/slot.test.ts', name: /an adopter keeps the number/ },
+  },
+  {
+    what: 'the slot of the caller leaks into its jobs',
+    changes: [
+      { file: 'engine/launch/environment.ts', from: 'BGJOB_(NODE_|SLOT$)', to: 'BGJOB_NODE_' },
+      { file: 'engine/launch/environment.ts', from: "!entry.startsWith('BGJOB_SLOT=')", to: 'true' },
+    ],
+    by: { test: 'cli/queue/slot.test.ts', name: /never that of the caller/ },
+  },
+  {
+    what: '--retry-on ends before the last code of a range',
+    changes: [
+      {
+        file: 'job/lifecycle.ts',
+        from: 'exitCodeOf(outcome) <= to',
+        to: 'exitCodeOf(outcome) < to',
+      },
+    ],
+    by: { test: 'cli/run/retry-on.test.ts', name: /only these exit codes are run again/ },
+  },
+  {
+    what: 'set changes the record of a running job, and not its limit',
+    changes: [
+      {
+        file: 'supervisor/stop/pause.ts',
+        from: 'this.disarm();\n    this.arm(status);',
+        to: '',
+      },
+    ],
+    by: { test: 'cli/queue/set.test.ts', name: /its limit counts from its start, and one that is over/ },
+  },
+  {
+    what: 'set asks a supervisor that does not know it',
+    changes: [{ file: 'engine/stop/set-job.ts', from: '!owner.knows.includes(SETTINGS)', to: 'false' }],
+    by: { test: 'cli/queue/set.test.ts', name: /a supervisor of an older version/ },
+  },
+  {
+    what: 'a change that no supervisor answered stays',
+    changes: [
+      {
+        file: 'engine/stop/set-job.ts',
+        from: "if (limits && answered.trouble.kind !== 'ended')",
+        to: 'if (false)',
+      },
+    ],
+    by: { test: 'cli/queue/set.test.ts', name: /a supervisor that does not answer/ },
+  },
+  {
+    what: 'an older bgjob finds the next attempt of a job whose limit was changed',
+    changes: [
+      {
+        file: 'supervisor/requeue.ts',
+        from: 'const folder = changesLimits(limits) ? queue.changed : queue.waiting;',
+        to: 'const folder = queue.waiting;',
+      },
+    ],
+    by: { test: 'cli/queue/set.test.ts', name: /an attempt later has the new limit/ },
+  },
+  {
     what: 'a job on a target waits for no slot of it',
     changes: [
       {

@@ -119,27 +119,27 @@ rigTest('a job that waits: its place changes at once, its limit counts from its 
   assert.deepEqual(fs.readdirSync(join(rig.home, 'queues', 'api', 'changed')), []);
 });
 
-rigTest(
-  'an attempt later has the new priority and limit; its entry is where no older bgjob looks',
-  async (rig) => {
-    const id = await rig.run(['-Q', 'api', '--retry', '1', '--backoff', '1h', '--', 'sh', '-c', 'exit 3']);
-    await rig.untilState(id, 'queued');
-    await until(
-      async () => (await show(rig, id)).attempts,
-      (attempts) => attempts === 2,
-      'the wait for the second attempt',
-    );
-    assert.equal((await rig.bgjob(['set', String(id), '--priority', '4', '--timeout', '5h'])).code, 0);
-    assert.equal(formatOf(rig), '6\n');
-    const queue = join(rig.home, 'queues', 'api');
-    assert.deepEqual(fs.readdirSync(join(queue, 'waiting')), []);
-    assert.match(fs.readdirSync(join(queue, 'changed'))[0]!, /^499996\.0*1\./);
-    assert.deepEqual([(await show(rig, id)).priority, (await show(rig, id)).timeoutMs], [4, 18_000_000]);
-    assert.equal((await rig.bgjob(['kill', String(id)])).code, 0);
-    assert.deepEqual(fs.readdirSync(join(queue, 'changed')), []);
-    assert.equal((await rig.bgjob(['queue', 'remove', 'api'])).code, 0);
-  },
-);
+rigTest('an attempt later has the new limit; its entry is where no older bgjob looks', async (rig) => {
+  const line = 'until [ -e go ]; do sleep 0.02; done; exit 3';
+  const id = await rig.run(['-Q', 'api', '--retry', '1', '--backoff', '1h', line]);
+  await rig.untilState(id, 'running');
+  assert.equal(formatOf(rig), '2\n');
+  assert.equal((await rig.bgjob(['set', String(id), '--timeout', '5h'])).code, 0);
+  assert.equal(formatOf(rig), '6\n');
+  fs.writeFileSync(join(rig.project, 'go'), '');
+  await rig.untilState(id, 'queued');
+  const queue = join(rig.home, 'queues', 'api');
+  assert.deepEqual(fs.readdirSync(join(queue, 'waiting')), []);
+  assert.match(fs.readdirSync(join(queue, 'changed'))[0]!, /^500000\.0*1\./);
+  assert.equal((await rig.bgjob(['set', String(id), '--priority', '4'])).code, 0);
+  assert.match(fs.readdirSync(join(queue, 'changed'))[0]!, /^499996\.0*1\./);
+  const { priority, timeoutMs, attempts } = await show(rig, id);
+  assert.deepEqual([priority, timeoutMs, attempts], [4, 18_000_000, 2]);
+  assert.equal((await rig.bgjob(['ls', '-q', '--queue', 'api'])).stdout, '1\n');
+  assert.equal((await rig.bgjob(['kill', String(id)])).code, 0);
+  assert.deepEqual(fs.readdirSync(join(queue, 'changed')), []);
+  assert.equal((await rig.bgjob(['queue', 'remove', 'api'])).code, 0);
+});
 
 rigTest('what cannot be changed is refused, and then nothing is', async (rig) => {
   const id = await running(rig, ['-Q', 'api']);
