@@ -295,7 +295,6 @@ export async function advance(
       passed.add(candidate.spec.id);
       continue;
     }
-    if (admitted === 'full' && systemClock.monotonic() > deadline) return rest('full');
     if (admitted === 'full') {
       // jitter, so that two processes that both gave way do not retry in lockstep
       await systemClock.sleep(POLL_MS * Math.random());
