@@ -4,8 +4,16 @@
  * cannot control a terminal.
  */
 import { renderSize } from '../clock.ts';
-import { isRewritten, movesBetweenRows, screenRows, stripEscapes } from './ansi-screen.ts';
+import {
+  isRewritten,
+  movesBetweenRows,
+  screenRows,
+  stripEscapes,
+  styledLine,
+  styledRows,
+} from './ansi-screen.ts';
 import { type BinaryRun, binaryRuns, mayHoldBinary } from './binary.ts';
+import { NEUTRAL, type Pen, sliceStyled, unstyled } from './sgr.ts';
 
 const UNSAFE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 const EVERY_UNSAFE = new RegExp(UNSAFE, 'g');
@@ -13,11 +21,27 @@ const EVERY_UNSAFE = new RegExp(UNSAFE, 'g');
 /** A line as a terminal finally shows it: `\r`, backspace and erasing are applied, controls removed. */
 export function cleanLine(line: string): string {
   if (!UNSAFE.test(line)) return line;
-  // a line that ends in \r has a CRLF ending; it is not overwritten
+  const text = withoutReturns(line);
+  return isRewritten(text) ? (screenRows(text, false)[0] ?? '') : stripEscapes(text);
+}
+
+/** A line that ends in \r has a CRLF ending; it is not overwritten. */
+function withoutReturns(line: string): string {
   let end = line.length;
   while (line[end - 1] === '\r') end--;
-  const text = line.slice(0, end);
-  return isRewritten(text) ? (screenRows(text, false)[0] ?? '') : stripEscapes(text);
+  return line.slice(0, end);
+}
+
+/**
+ * The same text with its colours and styles (sgr.ts). `pen`: how the lines before it left the terminal, and how
+ * this one leaves it.
+ */
+export function cleanStyled(line: string, pen: Pen): { line: string; pen: Pen } {
+  if (pen.style === '' && !UNSAFE.test(line)) return { line, pen };
+  const text = withoutReturns(line);
+  if (!isRewritten(text)) return styledLine(text, pen);
+  const { lines, pen: after } = styledRows(text, false, pen);
+  return { line: lines[0] ?? '', pen: after };
 }
 
 /** A stored string (a command, a path, a tag) on one line. Controls are shown as `\xNN`. */
@@ -36,12 +60,14 @@ export function safe(text: string): string {
 export const safeJson = (json: string): string =>
   json.replace(EVERY_UNSAFE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-/** `abc…(+12)`: at most `limit` characters, and the number of missing ones. */
+/** `abc…(+12)`: at most `limit` characters, and the number of missing ones. Styles count nothing. */
 export function clip(line: string, limit: number): string {
   if (line.length <= limit) return line;
+  const text = unstyled(line);
+  if (text.length <= limit) return line;
   // never cut a surrogate pair in two
-  const end = /[\ud800-\udbff]/.test(line[limit - 1]!) ? limit - 1 : limit;
-  return `${line.slice(0, end)}…(+${line.length - end})`;
+  const end = /[\ud800-\udbff]/.test(text[limit - 1]!) ? limit - 1 : limit;
+  return `${sliceStyled(line, 0, end)}…(+${text.length - end})`;
 }
 
 /** At most about `limit` characters, from the beginning and the end: `abc…(+12)…xyz`. */
@@ -70,46 +96,67 @@ export function brokenEnd(bytes: Uint8Array): number {
   return 0;
 }
 
-/** Bytes as clean lines. Binary lines become a notice; half a character at either end is dropped. */
-export function readableLines(bytes: Uint8Array, clipAt = 500): string[] {
+/**
+ * Bytes as clean lines. Binary lines become a notice; half a character at either end is dropped. `styled`: the
+ * lines keep their colours and styles; one that is not ended goes on in the next line.
+ */
+export function readableLines(bytes: Uint8Array, clipAt = 500, styled = false): string[] {
   const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const cut = whole.subarray(brokenStart(bytes), bytes.length - brokenEnd(bytes));
   const text = cut.toString('utf8');
-  const lines = mayHoldBinary(text) ? linesAround(binaryRuns(cut), cut) : cleanLines(text);
+  const clean = styled ? styledCleaner() : cleanLines;
+  const lines = mayHoldBinary(text) ? linesAround(binaryRuns(cut), cut, clean) : clean(text);
   return lines.map((line) => clip(line, clipAt));
 }
+
+const splitLines = (text: string): string[] => (text.endsWith('\n') ? text.slice(0, -1) : text).split('\n');
 
 function cleanLines(text: string): string[] {
   if (text === '') return [];
   const isClean = !UNSAFE.test(text);
   if (!isClean && movesBetweenRows(text)) return screenRows(text, true);
-  const lines = (text.endsWith('\n') ? text.slice(0, -1) : text).split('\n');
+  const lines = splitLines(text);
   return isClean ? lines : lines.map(cleanLine);
 }
 
-function linesAround(runs: BinaryRun[], bytes: Buffer): string[] {
+/** As `cleanLines`, with styles. */
+function styledCleaner(): (text: string) => string[] {
+  let pen = NEUTRAL;
+  const goOn = <T extends { pen: Pen }>(styled: T): T => {
+    pen = styled.pen;
+    return styled;
+  };
+  return (text) => {
+    if (text === '') return [];
+    if (movesBetweenRows(text)) return goOn(styledRows(text, true, pen)).lines;
+    return splitLines(text).map((line) => goOn(cleanStyled(line, pen)).line);
+  };
+}
+
+function linesAround(runs: BinaryRun[], bytes: Buffer, clean: (text: string) => string[]): string[] {
   const lines: string[] = [];
   let at = 0;
   for (const { from, to } of runs) {
-    for (const line of cleanLines(bytes.toString('utf8', at, from))) lines.push(line);
+    for (const line of clean(bytes.toString('utf8', at, from))) lines.push(line);
     lines.push(`[binary: ${renderSize(to - from)}]`);
     at = to;
   }
-  for (const line of cleanLines(bytes.toString('utf8', at))) lines.push(line);
+  for (const line of clean(bytes.toString('utf8', at))) lines.push(line);
   return lines;
 }
 
 const FOLD_FROM = 3;
 
-/** Replaces equal lines that follow each other by one with a count: `the line (×412)`. */
+/** Replaces lines of equal text that follow each other by one with a count: `the line (×412)`. */
 export function foldRepeats(lines: string[]): string[] {
   const folded: string[] = [];
   for (let from = 0, to = 0; from < lines.length; from = to) {
     const line = lines[from]!;
-    while (to < lines.length && lines[to] === line) to++;
+    const text = unstyled(line);
+    while (to < lines.length && unstyled(lines[to]!) === text) to++;
     const count = to - from;
     if (count < FOLD_FROM) folded.push(...lines.slice(from, to));
-    else folded.push(line.trim() === '' ? `(${count} empty lines)` : `${line} (×${count})`);
+    else folded.push(text.trim() === '' ? `(${count} empty lines)` : `${line} (×${count})`);
   }
   return folded;
 }

@@ -1,4 +1,5 @@
 /** Texts in columns: their width on a terminal, cut and padded; and which columns of a table fit. */
+import { sliceStyled, unstyled } from '../../base/text/sgr.ts';
 
 /**
  * Each of these characters takes one column: Latin, Greek and Cyrillic letters without marks, punctuation,
@@ -19,15 +20,20 @@ const PLAIN = new RegExp(
 );
 const wide = () => require('./widths.ts') as typeof import('./widths.ts');
 
-/** The columns that a text takes; it has no tabs and no escape sequences. */
-export const widthOf = (text: string): number => (PLAIN.test(text) ? text.length : wide().measure(text));
+/** The columns that a text takes; it has no tabs. Styles (sgr.ts) have no width. */
+export function widthOf(text: string): number {
+  const bare = unstyled(text);
+  return PLAIN.test(bare) ? bare.length : wide().measure(bare);
+}
 
 /** At most `columns` wide; a text that was cut ends with `…`. */
 export function cut(text: string, columns: number): string {
   if (columns < 1) return '';
   if (widthOf(text) <= columns) return text;
   if (columns === 1) return '…';
-  return `${PLAIN.test(text) ? text.slice(0, columns - 1) : cutWide(text, columns - 1)}…`;
+  const bare = unstyled(text);
+  const shown = PLAIN.test(bare) ? columns - 1 : cutWide(bare, columns - 1).length;
+  return `${sliceStyled(text, 0, shown)}…`;
 }
 
 /** A wide character that does not fit is left out. */
@@ -40,13 +46,23 @@ function cutWide(text: string, columns: number): string {
 export const pad = (text: string, columns: number): string =>
   text + ' '.repeat(Math.max(0, columns - widthOf(text)));
 
-/** In lines of at most `columns`. */
+/** In lines of at most `columns`; each has the styles of its part. */
 export function wrap(text: string, columns: number): string[] {
   if (widthOf(text) <= columns) return [text];
-  if (!PLAIN.test(text)) return wide().split(text, columns);
-  const lines = [];
-  for (let at = 0; at < text.length; at += columns) lines.push(text.slice(at, at + columns));
-  return lines;
+  const bare = unstyled(text);
+  const parts = PLAIN.test(bare) ? everyColumns(bare, columns) : wide().split(bare, columns);
+  if (bare === text) return parts;
+  let at = 0;
+  return parts.map((part) => {
+    at += part.length;
+    return sliceStyled(text, at - part.length, at);
+  });
+}
+
+function everyColumns(text: string, columns: number): string[] {
+  const parts = [];
+  for (let at = 0; at < text.length; at += columns) parts.push(text.slice(at, at + columns));
+  return parts;
 }
 
 /** Between two columns. */
