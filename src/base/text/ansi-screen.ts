@@ -13,7 +13,8 @@ const UNSEEN = '\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069';
  * One pattern for all escape sequences and controls: CSI (its parameters, its final byte); OSC, DCS, SOS, PM
  * and APC up to their end or the end of the line; other escapes (their final byte); single controls. They are
  * removed in one pass, so that the rest cannot join to a new sequence. No alternative can match the beginning
- * of another, so the time is linear. A CSI that the end of the text or another escape cuts off has no final byte.
+ * of another, so the time is linear. A CSI that the end of the text or another escape cuts off has no final
+ * byte.
  */
 const STEERING = [
   '(?:\\x1b\\[|\\x9b)([0-?]*)[ -/]*([@-~]|(?=\\x1b)|$)',

@@ -15,7 +15,7 @@ const isGiven = (value: unknown): boolean =>
 
 export function checkPlain(verb: 'cron' | 'trigger', options: object): Result<void> {
   const given = Object.entries(options as Input['options']).filter(
-    ([name, value]) => name !== 'json' && isGiven(value),
+    ([name, value]) => name !== 'json' && name !== 'color' && isGiven(value),
   );
   const stray = given[0]?.[0];
   return stray === undefined ? ok(undefined) : fail(optionOfAdd(verb, stray));

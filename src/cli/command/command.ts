@@ -73,8 +73,13 @@ export interface Input<O extends Options = Options> {
   separated: boolean;
 }
 
+/** When a call prints colours; `auto`: NO_COLOR and FORCE_COLOR decide, else the terminal. */
+export const COLOR_WORDS = ['never', 'always', 'auto'] as const;
+export type ColorWord = (typeof COLOR_WORDS)[number];
+
 export const COMMON: Options = {
   json: { kind: 'flag', text: 'print one JSON object per line', group: 'Everywhere' },
+  color: { kind: 'text', value: 'never|always|auto', text: 'print colours; auto: on a terminal' },
   help: { kind: 'flag', short: '-h', text: 'show this help' },
 };
 

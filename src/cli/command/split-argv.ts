@@ -1,8 +1,18 @@
 /** Parses the words after a verb: where its options end, and the value of each by its kind. */
 import { parseDuration, parseSize } from '../../base/clock.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
-import { badNumber, needsOperands, tooManyWords } from '../messages/usage.ts';
-import { COMMON, GIVEN, type Input, isOptional, type Option, type Options, type Verb } from './command.ts';
+import { badColor, badNumber, needsOperands, tooManyWords } from '../messages/usage.ts';
+import {
+  COLOR_WORDS,
+  COMMON,
+  type ColorWord,
+  GIVEN,
+  type Input,
+  isOptional,
+  type Option,
+  type Options,
+  type Verb,
+} from './command.ts';
 import type { Parsed } from './parse-options.ts';
 
 const takesValue = (option: Option): boolean => option.kind !== 'flag' && !isOptional(option);
@@ -35,9 +45,13 @@ function splitWords(declared: Verb, argv: string[]): { own: string[]; rest: stri
   return { own, rest: argv.slice(at), separated: false };
 }
 
-/** Whether --json is given, also in words that cannot be parsed. */
-export const asksJson = (declared: Verb, argv: string[]): boolean =>
-  splitWords(declared, argv).own.includes('--json');
+/** What --json and --color say, also in words that cannot be parsed; undefined: the first word is no verb. */
+export function lookOf(declared: Verb | undefined, argv: string[]): { json: boolean; color: ColorWord } {
+  const own = declared ? splitWords(declared, argv).own : argv;
+  const at = own.findLastIndex((word) => /^--color(=|$)/.test(word));
+  const color = at < 0 ? 'auto' : own[at] === '--color' ? own[at + 1] : own[at]!.slice('--color='.length);
+  return { json: own.includes('--json'), color: COLOR_WORDS.find((word) => word === color) ?? 'auto' };
+}
 
 /** Whether the next word is its value: `--cwd DIR`, `-C DIR`, `-fC DIR`, but not `--cwd=DIR`, `-CDIR`. */
 export function valueFollows(options: Options, word: string): boolean {
@@ -77,7 +91,10 @@ export function parseFlags(options: Options, own: string[]): Parsed | undefined 
   return parsed;
 }
 
-export function parseWords(declared: Verb, argv: string[]): Result<Input & { json: boolean; help: boolean }> {
+export function parseWords(
+  declared: Verb,
+  argv: string[],
+): Result<Input & { json: boolean; color: ColorWord; help: boolean }> {
   const { own, rest, separated } = splitWords(declared, argv);
   const options = { ...declared.options, ...COMMON };
   const flags = parseFlags(options, own);
@@ -90,6 +107,9 @@ export function parseWords(declared: Verb, argv: string[]): Result<Input & { jso
     if (!value.ok) return value;
     values[name] = value.value;
   }
+  const word = (values['color'] ?? 'auto') as string;
+  const color = COLOR_WORDS.find((one) => one === word);
+  if (color === undefined) return fail(badColor(word));
   const words = [...operands, ...rest];
   const help = values['help'] === true;
   const [least, most] = declared.arity;
@@ -101,7 +121,7 @@ export function parseWords(declared: Verb, argv: string[]): Result<Input & { jso
     const option = Object.keys(options).find((one) => isOptional(options[one]!) && before === `--${one}`);
     return fail(tooManyWords(name, words[most]!, option));
   }
-  return ok({ options: values as never, words, separated, json: values['json'] === true, help });
+  return ok({ options: values as never, words, separated, json: values['json'] === true, color, help });
 }
 
 function parseWithCommander(declared: Verb, own: string[]): Result<Parsed> {

@@ -36,7 +36,7 @@ export const REFERENCES =
 export const ENVIRONMENT: [name: string, meaning: string][] = [
   ['BGJOB_HOME', 'the directory that holds all jobs (default ~/.bgjob)'],
   ['BGJOB_MAX_WAIT', 'how long a command waits that was given no limit, e.g. 100s'],
-  ['NO_COLOR, FORCE_COLOR', 'never colours; always colours'],
+  ['NO_COLOR, FORCE_COLOR', 'never colours; always colours; --color comes first'],
 ];
 
 /** An option as it is typed: `-n, --name NAME`, `--wait[=DUR]`. */

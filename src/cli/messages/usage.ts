@@ -142,6 +142,8 @@ const MOST: Record<keyof typeof LIKE, string> = {
 export const badValue = (option: string, text: string, like: string) =>
   usageError(`${option}: "${text}" is not ${like}`);
 
+export const badColor = (text: string) => badValue('--color', safe(text), 'never, always or auto');
+
 const LIKE = {
   duration: 'a duration such as 90s, 5m, 1h30m',
   size: 'a size such as 500k, 64M, 2G',

@@ -40,6 +40,12 @@ export type Color = keyof typeof SGR;
 /** One JSON object in a line. */
 export const objectText = (value: object): string => safeJson(JSON.stringify(value));
 
+/** How a call prints: as JSON, and with or without colours. */
+interface Look {
+  json?: boolean;
+  color?: 'never' | 'always' | 'auto';
+}
+
 export class Output {
   readonly json: boolean;
   /** Where the answer goes. */
@@ -57,10 +63,12 @@ export class Output {
    */
   lost: string | undefined;
   private readonly env: NodeJS.ProcessEnv;
+  private readonly color: NonNullable<Look['color']>;
   private readonly afterwards: (() => void)[] = [];
-  constructor(env: NodeJS.ProcessEnv, json: boolean, diverts = false) {
+  constructor(env: NodeJS.ProcessEnv, { json = false, color = 'auto' }: Look, diverts = false) {
     this.env = env;
     this.json = json;
+    this.color = color;
     this.diverts = diverts;
   }
 
@@ -162,7 +170,7 @@ export class Output {
    * answer.
    */
   sideOutput(): Output {
-    return this.json ? this : new StderrOutput(this.env, false);
+    return this.json ? this : new StderrOutput(this.env, { color: this.color });
   }
 
   /** Whether this stream is a terminal. */
@@ -178,12 +186,23 @@ export class Output {
     return (require('node:tty') as typeof import('node:tty')).isatty(stream);
   }
 
-  /** Whether this stream gets colours: NO_COLOR and FORCE_COLOR decide, else the terminal. */
+  /** Whether this stream gets colours: --color decides, then NO_COLOR and FORCE_COLOR, else the terminal. */
   hasColor(stream: 1 | 2): boolean {
+    if (this.color !== 'auto') return this.color === 'always';
     if (this.env['NO_COLOR']) return false;
     const forced = this.env['FORCE_COLOR'];
     if (forced !== undefined) return forced !== '0' && forced !== 'false';
     return this.isTerminal(stream) && this.env['TERM'] !== 'dumb';
+  }
+
+  /**
+   * Whether the lines of a job keep their own colours: on a terminal, or with --color=always. FORCE_COLOR, which
+   * many CI systems set, is about our lines alone: a job's lines in a pipe are read by programs.
+   */
+  get keepsStyles(): boolean {
+    if (this.json) return false;
+    const stream = this.answerStream;
+    return this.hasColor(stream) && (this.color === 'always' || this.isTerminal(stream));
   }
 
   /** A text in a colour, where the stream shows colours. */
@@ -211,7 +230,7 @@ class StderrOutput extends Output {
 export class MemoryOutput extends Output {
   private readonly texts: string[] = [];
   constructor(env: NodeJS.ProcessEnv) {
-    super(env, false);
+    super(env, {});
   }
 
   override raw(bytes: Uint8Array): void {

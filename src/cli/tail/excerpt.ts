@@ -98,7 +98,7 @@ export function printPiece(output: Output, view: JobView, piece: Piece, raw: boo
     if (raw) output.note(text);
     else output.line(text);
   }
-  const lines = raw ? [] : readableLines(bytes);
+  const lines = raw ? [] : readableLines(bytes, undefined, output.keepsStyles);
   if (raw) output.raw(bytes);
   else for (const line of folded ? foldRepeats(lines) : lines) output.line(line);
 }

@@ -1,5 +1,6 @@
 /** Printing a log while it grows: the one way of `tail --follow` and `run --follow`. */
-import { cleanLine, clip } from '../../base/text/sanitize.ts';
+import { cleanLine, cleanStyled, clip } from '../../base/text/sanitize.ts';
+import { NEUTRAL, sliceStyled, unstyled } from '../../base/text/sgr.ts';
 import { follow } from '../../engine/wait/follow-log.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
@@ -21,11 +22,14 @@ const LONGEST_LINE_BYTES = 64 * 1024;
  */
 class LineView {
   private rest = Buffer.alloc(0);
-  /** The part of the unfinished line that was printed already. */
+  /** The part of the unfinished line that was printed already, without styles. */
   private shown = '';
+  /** How the job left the terminal before this line; undefined: its styles are not kept. */
+  private pen;
   private readonly output: Output;
   constructor(output: Output) {
     this.output = output;
+    this.pen = output.keepsStyles ? NEUTRAL : undefined;
   }
 
   push(bytes: Buffer): void {
@@ -50,16 +54,25 @@ class LineView {
   /** A part of the log is gone: the unfinished line ends here. */
   interrupt(note: string): void {
     this.flush(true);
+    this.pen &&= NEUTRAL;
     this.output.note(note);
   }
 
   private show(bytes: Buffer, whole: boolean): void {
-    const line = clip(cleanLine(bytes.toString('utf8')), CLIP);
+    const line = clip(this.clean(bytes.toString('utf8'), whole), CLIP);
+    const bare = unstyled(line);
     // the line was rewritten since: it is printed again below
-    const goesOn = line.startsWith(this.shown);
-    const text = goesOn ? line.slice(this.shown.length) : `\n${line}`;
+    const goesOn = bare.startsWith(this.shown);
+    const text = goesOn ? sliceStyled(line, this.shown.length) : `\n${line}`;
     if (text !== '' || whole) this.output.raw(Buffer.from(whole ? `${text}\n` : text));
-    this.shown = whole ? '' : line;
+    this.shown = whole ? '' : bare;
+  }
+
+  private clean(text: string, whole: boolean): string {
+    if (!this.pen) return cleanLine(text);
+    const { line, pen } = cleanStyled(text, this.pen);
+    if (whole) this.pen = pen;
+    return line;
   }
 }
 

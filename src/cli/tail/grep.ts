@@ -4,7 +4,8 @@
  * stored.
  */
 import type { Pattern } from '../../base/text/pattern.ts';
-import { cleanLine, clip } from '../../base/text/sanitize.ts';
+import { cleanLine, cleanStyled, clip } from '../../base/text/sanitize.ts';
+import { NEUTRAL, unstyled } from '../../base/text/sgr.ts';
 import { type Hit, Search } from '../../engine/search/search.ts';
 import { follow } from '../../engine/wait/follow-log.ts';
 import { EXIT, ok, type Result } from '../../job/failure.ts';
@@ -106,15 +107,16 @@ class Matches {
 
   private print({ bytes, from, to }: Line, match: boolean): void {
     const { output, view, stream, options } = this.reading;
-    const text = clip(textOf(bytes), CLIP);
-    this.bytes += text.length + 1;
+    const text = clip(output.keepsStyles ? cleanStyled(rawText(bytes), NEUTRAL).line : textOf(bytes), CLIP);
+    this.bytes += unstyled(text).length + 1;
     if (output.json) output.object({ v: 1, id: view.id, stream, from, to, match, line: text });
     else if (options.raw) output.raw(bytes);
     else output.line(text);
   }
 }
 
-const textOf = (bytes: Buffer): string => cleanLine(bytes.toString('utf8').replace(/\r?\n$/, ''));
+const rawText = (bytes: Buffer): string => bytes.toString('utf8').replace(/\r?\n$/, '');
+const textOf = (bytes: Buffer): string => cleanLine(rawText(bytes));
 const isText = (bytes: Buffer, text: string): boolean => textOf(bytes) === text;
 
 interface Line {
