@@ -100,11 +100,19 @@ export function brokenEnd(bytes: Uint8Array): number {
  * Bytes as clean lines. Binary lines become a notice; half a character at either end is dropped. `styled`: the
  * lines keep their colours and styles; one that is not ended goes on in the next line.
  */
-export function readableLines(bytes: Uint8Array, clipAt = 500, styled = false): string[] {
+export const readableLines = (bytes: Uint8Array, clipAt = 500, styled = false): string[] =>
+  readWith(styled ? styledCleaner() : cleanLines, bytes, clipAt);
+
+/** The same for pieces that follow each other: a style goes on in the next piece. */
+export function lineReader(styled: boolean): (bytes: Uint8Array) => string[] {
+  const clean = styled ? styledCleaner() : cleanLines;
+  return (bytes) => readWith(clean, bytes, 500);
+}
+
+function readWith(clean: (text: string) => string[], bytes: Uint8Array, clipAt: number): string[] {
   const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const cut = whole.subarray(brokenStart(bytes), bytes.length - brokenEnd(bytes));
   const text = cut.toString('utf8');
-  const clean = styled ? styledCleaner() : cleanLines;
   const lines = mayHoldBinary(text) ? linesAround(binaryRuns(cut), cut, clean) : clean(text);
   return lines.map((line) => clip(line, clipAt));
 }

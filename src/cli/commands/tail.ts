@@ -17,6 +17,7 @@ import { markReported } from '../output/mark-reported.ts';
 import { NOTHING, printStderr } from '../tail/excerpt.ts';
 import { followsItself } from '../tail/follow.ts';
 import { followMatches, printMatches } from '../tail/grep.ts';
+import { Stamps } from '../tail/stamps.ts';
 import {
   printFooter,
   printRest,
@@ -46,6 +47,7 @@ const OPTIONS = {
 /** The error in options that contradict each other. */
 function refusalOf(options: Input<typeof OPTIONS>['options']): Failure | undefined {
   const { head, follow, since, reader, grep } = options;
+  if (options.raw && options.timestamps) return tailRefusal.rawTimes();
   if (head && follow) return tailRefusal.headFollow();
   if (since !== null && options.new) return tailRefusal.sinceNew();
   if (head && (since !== null || options.new)) return tailRefusal.headSince();
@@ -58,9 +60,17 @@ function refusalOf(options: Input<typeof OPTIONS>['options']): Failure | undefin
 }
 
 /** The options for output, as they can be typed again. */
-function wordsAgain({ follow, err, raw, grep, context }: Input<typeof OPTIONS>['options']): string[] {
+function wordsAgain({
+  follow,
+  timestamps,
+  err,
+  raw,
+  grep,
+  context,
+}: Input<typeof OPTIONS>['options']): string[] {
   return [
     ...(follow ? ['-f'] : []),
+    ...(timestamps ? ['-t'] : []),
     ...(err ? ['--err'] : []),
     ...(raw ? ['--raw'] : []),
     ...(grep === null ? [] : ['--grep', safe(quoteWord(grep))]),
@@ -81,7 +91,8 @@ function inStderr(reading: Reading, options: Input<typeof OPTIONS>['options']): 
   const own = { ...options, err: true };
   const start = startOf(own, home, view, 'err');
   const again = `bgjob ${['tail', ...wordsAgain(own), view.id].join(' ')}`;
-  return { ...reading, stream: 'err', options: own, start: start.ok ? start.value : null, again };
+  const stamps = reading.stamps && new Stamps(reading.output, home, view, 'err');
+  return { ...reading, stream: 'err', options: own, stamps, start: start.ok ? start.value : null, again };
 }
 
 /** Stores the cursor of this reader: after everything was printed, so that nothing is missed. */
@@ -143,7 +154,8 @@ export const tail = verb({
     const start = startOf(options, home, view, stream);
     if (!start.ok) return start;
     const again = `bgjob ${['tail', ...wordsAgain(options), referenceTo(view, words[0]!)].join(' ')}`;
-    const reading: Reading = { output, home, view, stream, options, start: start.value, again };
+    const stamps = options.timestamps ? new Stamps(output, home, view, stream) : undefined;
+    const reading: Reading = { output, home, view, stream, options, start: start.value, stamps, again };
     if (pattern) {
       const ask = { pattern: pattern.value, context: options.context ?? 0, max: options.max };
       if (options.since !== null) printStderr(output, home, view, stream);

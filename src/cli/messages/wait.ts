@@ -329,6 +329,20 @@ function stateAndTime(view: JobView): string {
   return `${jobLabel(view)} ${stateText(view)}${time}`;
 }
 
+// times of lines
+
+/** What `~` before a time means. `target`: that of a job on another machine. */
+export const roughTimesText = (target: object | null) =>
+  target === null
+    ? '(~: the line was written by then at the latest)'
+    : '(~: when the line arrived here from the target)';
+
+/** What `-` in the place of a time means. */
+export const unknownTimesText = (stream: Stream) =>
+  stream === 'err'
+    ? '(-: the times of stderr are not recorded)'
+    : '(-: the times of these lines were not recorded)';
+
 // searches
 
 export const NO_OUTPUT = '(no output yet)';
@@ -337,6 +351,7 @@ export const NOTHING_NEW = '(nothing new)';
 export const noMatchText = ({ text }: Pattern) => `(no line matches "${clip(safe(text), MOST_PATTERN)}")`;
 
 export const tailRefusal = {
+  rawTimes: () => cannotCombine('--raw', '--timestamps', 'bgjob tail --help'),
   headFollow: () =>
     cannotCombine('--head', '--follow', 'bgjob tail -f --full REF shows everything from the beginning'),
   sinceNew: () => cannotCombine('--since', '--new', 'bgjob tail --help'),

@@ -34,7 +34,8 @@ function write(fd: 1 | 2, bytes: Uint8Array): string | undefined {
 
 const OBJECTS_PER_WRITE = 200;
 
-const SGR = { red: 31, green: 32, cyan: 36 } as const;
+/** Each with the sequence that ends it. */
+const SGR = { red: [31, 39], green: [32, 39], cyan: [36, 39], faint: [2, 22] } as const;
 export type Color = keyof typeof SGR;
 
 /** One JSON object in a line. */
@@ -207,7 +208,9 @@ export class Output {
 
   /** A text in a colour, where the stream shows colours. */
   paint(stream: 1 | 2, color: Color | null, text: string): string {
-    return color !== null && this.hasColor(stream) ? `\x1b[${SGR[color]}m${text}\x1b[39m` : text;
+    if (color === null || !this.hasColor(stream)) return text;
+    const [begin, end] = SGR[color];
+    return `\x1b[${begin}m${text}\x1b[${end}m`;
   }
 
   /** Columns of the terminal on stdout. */

@@ -1,7 +1,7 @@
 /** Bounded pieces of a log: which bytes a read shows, and how they are printed. */
 import { statSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { brokenEnd, foldRepeats, readableLines } from '../../base/text/sanitize.ts';
+import { brokenEnd, foldRepeats, lineReader, readableLines } from '../../base/text/sanitize.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { Log, type Piece, type Stream } from '../../job/log/log.ts';
@@ -10,6 +10,7 @@ import { type JobView, stateWord } from '../../job/view.ts';
 import { stderrOf } from '../jobs/stderr-log.ts';
 import { gapTexts, stderrText } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
+import type { Stamps } from './stamps.ts';
 
 /** A last line without a newline is not shown while it may still grow: until it is this old, milliseconds. */
 const SETTLED_MS = 1000;
@@ -72,14 +73,38 @@ export function readForward(
   return { ...piece, bytes: bytes.subarray(0, end), to: piece.from + end };
 }
 
-/**
- * Prints a piece: as text with a line where a part is gone, raw, or as an object. `folded`: repeated lines
- * once.
- */
-export function printPiece(output: Output, view: JobView, piece: Piece, raw: boolean, folded: boolean): void {
+/** Each line with where it ends. Rows are not drawn over each other: each line is shown with its time. */
+function* timedLines({ bytes, from }: Piece, styled: boolean): Generator<{ text: string; to: number }> {
+  const readLine = lineReader(styled);
+  for (let at = 0; at < bytes.length; ) {
+    const newline = bytes.indexOf(10, at);
+    const end = newline === -1 ? bytes.length : newline + 1;
+    for (const text of readLine(bytes.subarray(at, end))) yield { text, to: from + end };
+    at = end;
+  }
+}
+
+interface PieceLook {
+  raw: boolean;
+  /** Repeated lines are printed once. */
+  folded: boolean;
+  /** Each line gets its time. */
+  stamps: Stamps | undefined;
+}
+
+/** Prints a piece: as text with a line where a part is gone, raw, or as an object. */
+export function printPiece(
+  output: Output,
+  view: JobView,
+  piece: Piece,
+  { raw, folded, stamps }: PieceLook,
+): void {
   const { bytes, from, to, size, gone, emptied } = piece;
   if (output.json) {
-    const content = raw ? { base64: bytes.toString('base64') } : { lines: readableLines(bytes) };
+    const timed = stamps && [...timedLines(piece, false)];
+    const content = raw
+      ? { base64: bytes.toString('base64') }
+      : { lines: timed?.map(({ text }) => text) ?? readableLines(bytes) };
     output.object({
       v: 1,
       id: view.id,
@@ -91,6 +116,7 @@ export function printPiece(output: Output, view: JobView, piece: Piece, raw: boo
       emptied,
       cursor: to,
       ...content,
+      ...(timed && { times: timed.map(({ to }) => stamps.fields(to, size)) }),
     });
     return;
   }
@@ -98,9 +124,14 @@ export function printPiece(output: Output, view: JobView, piece: Piece, raw: boo
     if (raw) output.note(text);
     else output.line(text);
   }
-  const lines = raw ? [] : readableLines(bytes, undefined, output.keepsStyles);
-  if (raw) output.raw(bytes);
-  else for (const line of folded ? foldRepeats(lines) : lines) output.line(line);
+  if (raw) {
+    output.raw(bytes);
+    return;
+  }
+  const lines = stamps
+    ? [...timedLines(piece, output.keepsStyles)].map(({ text, to }) => stamps.head(to, size) + text)
+    : readableLines(bytes, undefined, output.keepsStyles);
+  for (const line of folded ? foldRepeats(lines) : lines) output.line(line);
 }
 
 /** Says that there is more than this log: a stderr with a log of its own. */

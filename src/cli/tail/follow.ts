@@ -1,14 +1,16 @@
 /** Printing a log while it grows: the one way of `tail --follow` and `run --follow`. */
+import { systemClock } from '../../base/clock.ts';
 import { cleanLine, cleanStyled, clip } from '../../base/text/sanitize.ts';
 import { NEUTRAL, sliceStyled, unstyled } from '../../base/text/sgr.ts';
 import { follow } from '../../engine/wait/follow-log.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { Log, type Stream } from '../../job/log/log.ts';
+import { Log, readLogSize, type Stream } from '../../job/log/log.ts';
 import type { JobId } from '../../job/spec.ts';
 import { followsItselfRefusal, gapTexts } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
 import { printTrouble } from '../wait/report-outcome.ts';
+import type { Stamps } from './stamps.ts';
 
 const CLIP = 500;
 /** Output is printed ten times a second at most. */
@@ -26,20 +28,27 @@ class LineView {
   private shown = '';
   /** How the job left the terminal before this line; undefined: its styles are not kept. */
   private pen;
-  private readonly output: Output;
-  constructor(output: Output) {
-    this.output = output;
+  /** Where the bytes end that were pushed. */
+  private to = 0;
+
+  /** `head`: what stands before the line that ends at a byte. */
+  constructor(
+    private readonly output: Output,
+    private readonly head: (to: number) => string = () => '',
+  ) {
     this.pen = output.keepsStyles ? NEUTRAL : undefined;
   }
 
-  push(bytes: Buffer): void {
+  push(bytes: Buffer, to: number): void {
+    this.to = to;
     let all = this.rest.length > 0 ? Buffer.concat([this.rest, bytes]) : bytes;
     for (let newline = all.indexOf(10); newline !== -1; newline = all.indexOf(10)) {
-      this.show(all.subarray(0, newline), true);
+      const line = all.subarray(0, newline);
       all = all.subarray(newline + 1);
+      this.show(line, true, to - all.length);
     }
     if (all.length > LONGEST_LINE_BYTES) {
-      this.show(all, true);
+      this.show(all, true, to);
       all = all.subarray(all.length);
     }
     this.rest = Buffer.from(all);
@@ -47,7 +56,7 @@ class LineView {
 
   /** No more comes for now, or the job ended: prints the unfinished line, too. */
   flush(atEnd: boolean): void {
-    if (this.rest.length > 0) this.show(this.rest, atEnd);
+    if (this.rest.length > 0) this.show(this.rest, atEnd, this.to);
     if (atEnd) this.rest = Buffer.alloc(0);
   }
 
@@ -58,13 +67,16 @@ class LineView {
     this.output.note(note);
   }
 
-  private show(bytes: Buffer, whole: boolean): void {
+  private show(bytes: Buffer, whole: boolean, to: number): void {
     const line = clip(this.clean(bytes.toString('utf8'), whole), CLIP);
     const bare = unstyled(line);
     // the line was rewritten since: it is printed again below
     const goesOn = bare.startsWith(this.shown);
-    const text = goesOn ? sliceStyled(line, this.shown.length) : `\n${line}`;
-    if (text !== '' || whole) this.output.raw(Buffer.from(whole ? `${text}\n` : text));
+    const rest = goesOn ? sliceStyled(line, this.shown.length) : line;
+    if (rest !== '' || whole || !goesOn) {
+      const head = goesOn && this.shown !== '' ? '' : this.head(to);
+      this.output.raw(Buffer.from(`${goesOn ? '' : '\n'}${head}${rest}${whole ? '\n' : ''}`));
+    }
     this.shown = whole ? '' : bare;
   }
 
@@ -81,6 +93,7 @@ export interface FollowAsk {
   stream: Stream;
   from: number;
   raw: boolean;
+  stamps?: Stamps | undefined;
 }
 
 /** Refuses to follow a log into itself: each line printed would be a new line of it. */
@@ -100,10 +113,16 @@ export async function followTo(
   output: Output,
   home: Home,
   id: JobId,
-  { stream, from, raw }: FollowAsk,
+  { stream, from, raw, stamps }: FollowAsk,
   abort: AbortSignal,
 ): Promise<number> {
-  const view = new LineView(output);
+  // what is there already was not seen when it came
+  const begun = stamps ? (readLogSize(home.job(id), stream) ?? 0) : 0;
+  let [size, seenAt] = [0, 0];
+  const view = new LineView(
+    output,
+    stamps && ((to) => stamps.head(to, size, to > begun ? seenAt : undefined)),
+  );
   let cursor = from;
   // a character may be cut between two pieces
   const decoder = new TextDecoder();
@@ -113,15 +132,29 @@ export async function followTo(
       continue;
     }
     const { bytes, to, gone, emptied } = piece;
+    stamps?.refresh();
+    [size, seenAt] = [piece.size, systemClock.now()];
     const content = raw
       ? { base64: bytes.toString('base64') }
       : { text: decoder.decode(bytes, { stream: true }) };
     if (output.json) {
-      output.object({ v: 1, id, stream, from: piece.from, to, gone, emptied, cursor: to, ...content });
+      const time = stamps?.fields(to, size, to > begun ? seenAt : undefined);
+      output.object({
+        v: 1,
+        id,
+        stream,
+        from: piece.from,
+        to,
+        gone,
+        emptied,
+        cursor: to,
+        ...content,
+        ...time,
+      });
     } else {
       for (const text of gapTexts(piece)) view.interrupt(text);
       if (raw) output.raw(bytes);
-      else view.push(bytes);
+      else view.push(bytes, to);
     }
     cursor = to;
     if (output.readerGone) return cursor;

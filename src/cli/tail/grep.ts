@@ -3,13 +3,14 @@
  * --follow each match as it comes. Positions are byte offsets: no line is printed twice, and no line is
  * stored.
  */
+import { systemClock } from '../../base/clock.ts';
 import type { Pattern } from '../../base/text/pattern.ts';
 import { cleanLine, cleanStyled, clip } from '../../base/text/sanitize.ts';
 import { NEUTRAL, unstyled } from '../../base/text/sgr.ts';
 import { type Hit, Search } from '../../engine/search/search.ts';
 import { follow } from '../../engine/wait/follow-log.ts';
 import { EXIT, ok, type Result } from '../../job/failure.ts';
-import { Log, type Piece } from '../../job/log/log.ts';
+import { Log, type Piece, readLogSize } from '../../job/log/log.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import { footer, gapTexts, moreMatchesText, NO_OUTPUT, NOTHING_NEW, noMatchText } from '../messages/wait.ts';
 import { Deadline } from '../wait/deadline.ts';
@@ -52,6 +53,8 @@ class Matches {
   shown = 0;
   /** Up to which byte. */
   to: number;
+  /** When the bytes were seen from which the lines come, if they were not there before. */
+  seenAt: number | undefined;
   /** So many lines after the last match are still to be printed. */
   private due = 0;
   private bytes = 0;
@@ -106,12 +109,15 @@ class Matches {
   }
 
   private print({ bytes, from, to }: Line, match: boolean): void {
-    const { output, view, stream, options } = this.reading;
+    const { output, view, stream, options, stamps } = this.reading;
     const text = clip(output.keepsStyles ? cleanStyled(rawText(bytes), NEUTRAL).line : textOf(bytes), CLIP);
     this.bytes += unstyled(text).length + 1;
-    if (output.json) output.object({ v: 1, id: view.id, stream, from, to, match, line: text });
-    else if (options.raw) output.raw(bytes);
-    else output.line(text);
+    const size = stamps ? this.log.size : 0;
+    if (output.json) {
+      const time = stamps?.fields(to, size, this.seenAt);
+      output.object({ v: 1, id: view.id, stream, from, to, match, line: text, ...time });
+    } else if (options.raw) output.raw(bytes);
+    else output.line((stamps?.head(to, size, this.seenAt) ?? '') + text);
   }
 }
 
@@ -214,6 +220,7 @@ async function searchLog(
   const piece = { from: begin, to, size, gone, emptied, bytes: Buffer.alloc(0) };
   if (output.json) printSummary(reading, piece, counts);
   else {
+    reading.stamps?.printNotes();
     printCounts(reading, counts, piece, ask.pattern);
     output.note(footer(view, stream, piece));
   }
@@ -301,6 +308,7 @@ async function followLog(
 ): Promise<Result<Followed>> {
   const { output, home, view, stream, options, start } = reading;
   const search = new Search([ask.pattern]);
+  const begun = reading.stamps ? (readLogSize(home.job(view.id), stream) ?? 0) : 0;
   let matches: Matches | undefined;
   let to = start ?? 0;
   let log: Log | undefined;
@@ -322,6 +330,9 @@ async function followLog(
       },
     )) {
       if (piece === 'quiet') continue;
+      reading.stamps?.refresh();
+      // what is there already was not seen when it came
+      matches!.seenAt = piece.from >= begun ? systemClock.now() : undefined;
       if (!options.raw && !output.json) for (const text of gapTexts(piece)) output.note(text);
       const hits = await search.push(piece.bytes, piece.from, piece.emptied > 0);
       if (!hits.ok) return hits;

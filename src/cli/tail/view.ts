@@ -33,6 +33,7 @@ import {
   wholeLines,
 } from './excerpt.ts';
 import { followTo } from './follow.ts';
+import type { Stamps } from './stamps.ts';
 
 const LINES = 40;
 const LIMIT_BYTES = 8192;
@@ -60,6 +61,11 @@ export const READING_OPTIONS = {
   reader: { kind: 'text', value: 'NAME', text: 'with --new: each NAME has a cursor of its own' },
   err: { kind: 'flag', text: 'print stderr, of a job started with --split' },
   follow: { kind: 'flag', short: '-f', text: 'print output as it comes, until the job ends', group: 'How' },
+  timestamps: {
+    kind: 'flag',
+    short: '-t',
+    text: 'print the time of each line, at most about two seconds late',
+  },
   raw: { kind: 'flag', text: 'print the bytes as they are' },
 } as const;
 export type ReadingInput = Input<typeof READING_OPTIONS>['options'];
@@ -73,6 +79,8 @@ export interface Reading {
   options: ReadingInput;
   /** Where it begins; null for the view of the end. */
   start: number | null;
+  /** The times of its lines, with --timestamps. */
+  stamps?: Stamps | undefined;
   /** The command that goes on in the same way, without the cursor. */
   again: string;
 }
@@ -107,7 +115,7 @@ function newStart(job: JobPaths, stream: Stream, cursor: Cursor | undefined): nu
 }
 
 /** Everything from `from` on, in pieces of whole lines: a log may be larger than the memory. */
-function printFull({ output, view, options }: Reading, log: Log, from: number): Piece {
+function printFull({ output, view, options, stamps }: Reading, log: Log, from: number): Piece {
   const { size } = log;
   let at = from;
   while (at < size && !output.readerGone) {
@@ -117,7 +125,7 @@ function printFull({ output, view, options }: Reading, log: Log, from: number): 
     const isCut = options.raw || piece.to >= size || lines.bytes.length === 0;
     const shown = isCut ? piece : lines;
     // everything was asked for: repeated lines, too
-    printPiece(output, view, shown, options.raw, false);
+    printPiece(output, view, shown, { raw: options.raw, folded: false, stamps });
     at = shown.to;
   }
   return { ...NOTHING, from, to: at, size: log.size };
@@ -125,7 +133,7 @@ function printFull({ output, view, options }: Reading, log: Log, from: number): 
 
 /** The view of the end, or a bounded read forward from a cursor; with --full everything. */
 export function printView(reading: Reading, log: Log): Piece {
-  const { output, home, view, stream, options, start } = reading;
+  const { output, home, view, stream, options, start, stamps } = reading;
   if (options.full) return printFull(reading, log, start ?? 0);
   const lines = options.lines ?? LINES;
   const limit = options.lines === null ? LIMIT_BYTES : Math.max(LIMIT_BYTES, lines * LINE_BYTES);
@@ -145,13 +153,17 @@ export function printView(reading: Reading, log: Log): Piece {
         : readForward(log, start, lines, limit, !options.raw && isGrowing(view, home.job(view.id), stream));
   }
   if (piece.bytes.length > 0 || piece.gone > 0 || piece.emptied > 0 || output.json)
-    printPiece(output, view, piece, options.raw, true);
+    printPiece(output, view, piece, { raw: options.raw, folded: true, stamps });
   return piece;
 }
 
 /** Prints the lines below a view. */
-export function printFooter({ output, home, view, stream, options, start }: Reading, piece: Piece): void {
+export function printFooter(
+  { output, home, view, stream, options, start, stamps }: Reading,
+  piece: Piece,
+): void {
   if (output.json) return;
+  stamps?.printNotes();
   printStderr(output, home, view, stream);
   const away = awayNote(home, view, [stream]);
   if (away !== undefined) output.note(away);
@@ -181,10 +193,13 @@ export async function printRest(
   shown: Piece,
   deadline: Deadline,
 ): Promise<{ exit: Exit; to: number }> {
-  const { output, home, view, stream, options } = reading;
-  const asked = { stream, from: shown.to, raw: options.raw };
+  const { output, home, view, stream, options, stamps } = reading;
+  const asked = { stream, from: shown.to, raw: options.raw, stamps };
   const to = await followTo(output, home, view.id, asked, deadline.signal);
-  if (!output.readerGone) printStderr(output, home, view, stream);
+  if (!output.readerGone) {
+    stamps?.printNotes();
+    printStderr(output, home, view, stream);
+  }
   return { exit: printEndOfRest(reading, deadline, { ...shown, to, size: to }), to };
 }
 

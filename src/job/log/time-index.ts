@@ -10,7 +10,7 @@ import { readAt } from '../../base/fs/read-record.ts';
 import { attemptQuietly, errnoOf, systemError } from '../../base/result.ts';
 import type { JobPaths } from '../home/paths.ts';
 
-const SAMPLE_BYTES = 16;
+export const SAMPLE_BYTES = 16;
 const LIMIT_BYTES = 1024 * 1024;
 const APART_MS = 1000;
 
@@ -35,6 +35,9 @@ function readSamples(job: JobPaths): Buffer {
   };
   return attemptQuietly(() => closing(fd, read)) ?? Buffer.alloc(0);
 }
+
+/** Whether samples may have been removed from an index of this size: `repair` halves a long one. */
+export const isThinned = (bytes: number): boolean => bytes >= LIMIT_BYTES / 2;
 
 /** The size of the log at a time, by the last sample before it; 0 if there is none. */
 export function readOffsetAt(job: JobPaths, atMs: number): number {
