@@ -2,21 +2,24 @@
 import { errnoOf } from '../../base/result.ts';
 import { parsePattern } from '../../base/text/pattern.ts';
 import { safe } from '../../base/text/sanitize.ts';
-import { type Failure, fail, ok } from '../../job/failure.ts';
+import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
+import type { Home } from '../../job/home/home.ts';
 import { READER_NAME, writeCursor } from '../../job/log/cursors.ts';
 import { Log, type Stream } from '../../job/log/log.ts';
 import { readEmptiedBytes } from '../../job/log/trim-record.ts';
 import { isWaiting, type JobView, quoteWord } from '../../job/view.ts';
-import { type Input, SUCCESS, verb } from '../command/command.ts';
-import { referenceTo, select } from '../jobs/select.ts';
+import { type Exit, type Input, SUCCESS, verb } from '../command/command.ts';
+import type { Context } from '../command/context.ts';
+import { requireQueues } from '../jobs/job-filter.ts';
+import { referenceTo, selectAll } from '../jobs/select.ts';
 import { streamsOf } from '../jobs/stderr-log.ts';
 import { jobLabel } from '../messages/job-text.ts';
-import { errnoText, needsOption, noStderrLog } from '../messages/usage.ts';
-import { cursorNotStored, tailRefusal } from '../messages/wait.ts';
+import { errnoText, needsOperands, needsOption, noStderrLog } from '../messages/usage.ts';
+import { cursorNotStored, headingOf, nothingRunsText, tailRefusal } from '../messages/wait.ts';
 import { markReported } from '../output/mark-reported.ts';
 import { NOTHING, printStderr } from '../tail/excerpt.ts';
 import { followsItself } from '../tail/follow.ts';
-import { followMatches, printMatches } from '../tail/grep.ts';
+import { followMatches, type GrepAsk, printMatches } from '../tail/grep.ts';
 import { Stamps } from '../tail/stamps.ts';
 import {
   printFooter,
@@ -42,11 +45,31 @@ const OPTIONS = {
   },
   context: { kind: 'count', short: '-C', value: 'N', text: 'print N lines around each match' },
   max: { kind: 'count', value: 'N', text: 'print at most N matches (default 40)' },
+  queue: {
+    kind: 'list',
+    short: '-Q',
+    value: 'NAME',
+    text: 'with -f: the live jobs of this queue, and those that are added to it',
+    group: 'Several jobs',
+  },
+  all: { kind: 'flag', text: 'with -f: all live jobs of this project, and those that begin' },
+  'all-projects': { kind: 'flag', short: '-a', text: 'with --queue, --all: jobs of all projects' },
 } as const;
+type TailOptions = Input<typeof OPTIONS>['options'];
 
 /** The error in options that contradict each other. */
-function refusalOf(options: Input<typeof OPTIONS>['options']): Failure | undefined {
-  const { head, follow, since, reader, grep } = options;
+function refusalOf(options: TailOptions, words: string[], isJson: boolean): Failure | undefined {
+  const { head, follow, since, reader, grep, all, queue, raw } = options;
+  const isGroup = all || queue.length > 0;
+  if (isGroup && words.length > 0) return tailRefusal.groupAndReference(words[0]!);
+  if (all && queue.length > 0) return tailRefusal.allAndQueue();
+  if (isGroup && !follow) return tailRefusal.group(all ? '--all' : `--queue ${safe(queue[0]!)}`);
+  if (options['all-projects'] && !isGroup) return tailRefusal.everywhere();
+  if (words.length === 0 && !isGroup) return needsOperands('tail', 'REF..., or -f with --queue NAME or --all', 'bgjob ls');
+  if (words.length > 1 || isGroup) {
+    if (since !== null && /^\d+$/.test(since)) return tailRefusal.cursorMany();
+    if (raw && follow && !isJson) return tailRefusal.rawMany();
+  }
   if (options.raw && options.timestamps) return tailRefusal.rawTimes();
   if (head && follow) return tailRefusal.headFollow();
   if (since !== null && options.new) return tailRefusal.sinceNew();
@@ -60,14 +83,7 @@ function refusalOf(options: Input<typeof OPTIONS>['options']): Failure | undefin
 }
 
 /** The options for output, as they can be typed again. */
-function wordsAgain({
-  follow,
-  timestamps,
-  err,
-  raw,
-  grep,
-  context,
-}: Input<typeof OPTIONS>['options']): string[] {
+function wordsAgain({ follow, timestamps, err, raw, grep, context }: TailOptions): string[] {
   return [
     ...(follow ? ['-f'] : []),
     ...(timestamps ? ['-t'] : []),
@@ -82,11 +98,11 @@ function wordsAgain({
  * The logs that are read: a search reads both, except with a cursor, which is a position in the log of
  * stdout.
  */
-const streamsAsked = (view: JobView, { err, grep, since }: Input<typeof OPTIONS>['options']): Stream[] =>
+const streamsAsked = (view: JobView, { err, grep, since }: TailOptions): Stream[] =>
   err ? ['err'] : grep !== null && since === null ? streamsOf(view) : ['log'];
 
 /** The same search in the log of stderr. */
-function inStderr(reading: Reading, options: Input<typeof OPTIONS>['options']): Reading {
+function inStderr(reading: Reading, options: TailOptions): Reading {
   const { home, view } = reading;
   const own = { ...options, err: true };
   const start = startOf(own, home, view, 'err');
@@ -111,8 +127,8 @@ function storeCursor({ output, home, view, stream, options }: Reading, to: numbe
 
 export const tail = verb({
   name: 'tail',
-  operands: 'REF',
-  arity: [1, 1],
+  operands: 'REF...',
+  arity: [0, Number.POSITIVE_INFINITY],
   // as for tail(1): -40
   shorthand: (word) => (/^-\d+$/.test(word) ? ['--lines', word.slice(1)] : undefined),
   summary: 'print the end of the output of a job, what is new, or what matches',
@@ -123,69 +139,181 @@ export const tail = verb({
     '',
     'Of a job with --split it prints stdout, with --err stderr; --grep without a cursor searches both.',
     '',
+    'Of several jobs it prints one after the other, as tail(1) does. With -f their lines come as they are',
+    'printed, each with the name of its job before it, those on stderr of a --split job too; the end of each',
+    'is one line on stderr. The call ends when all of them have ended.',
+    '',
     "The exit code is 0, however the job ended: wait, status and run --follow return the job's exit code.",
   ],
   examples: [
     ['bgjob tail 42', 'the last lines'],
     ['bgjob tail -f @last', 'the output as it comes, until the job ends'],
+    ['bgjob tail -f web api', 'the output of both, each line with its name'],
     ['bgjob tail web --new', 'what is new since the last call'],
     ["bgjob tail test --grep 'FAIL|Error' -C2 --max 20", 'the first failures'],
   ],
   options: OPTIONS,
   async run(context, { options, words }) {
-    const { output } = context;
-    const refusal = refusalOf(options);
+    const refusal = refusalOf(options, words, context.output.json);
     if (refusal) return fail(refusal);
     const pattern = options.grep === null ? null : parsePattern('--grep', options.grep);
     if (pattern && !pattern.ok) return pattern;
     const deadline = deadlineOf(context, null);
     if (!deadline.ok) return deadline;
-    const found = select(context, words[0]!, 'bgjob tail');
+    const grep = pattern && { pattern: pattern.value, context: options.context ?? 0, max: options.max };
+    const call: Call = { context, options, words, grep, deadlineMs: deadline.value };
+    if (options.all || options.queue.length > 0) return followGroup(call);
+    const found = selectAll(context, words, 'bgjob tail');
     if (!found.ok) return found;
-    const { home, view } = found.value;
-    const stream: Stream = options.err ? 'err' : 'log';
-    if (options.err && !('spec' in view && view.spec.split))
-      return fail(noStderrLog.tail(view.id, jobLabel(view)));
-    const streams = streamsAsked(view, options);
-    for (const one of options.follow ? streams : []) {
-      const own = followsItself(home, view.id, one);
-      if (own) return fail(own);
+    const opened = context.home();
+    if (!opened.ok) return opened;
+    const home = opened.value!;
+    const views = found.value;
+    for (const view of views)
+      if (options.err && !('spec' in view && view.spec.split))
+        return fail(noStderrLog.tail(view.id, jobLabel(view)));
+    if (views.length === 1) return readOne(call, home, views[0]!, referenceTo(views[0]!, words[0]!));
+    if (options.follow) return followSeveral(call, home, views, undefined);
+    if (grep) return searchSeveral(call, home, views, grep);
+    for (const [n, view] of views.entries()) {
+      if (!context.output.json) context.output.line(`${n > 0 ? '\n' : ''}${headingOf(view)}`);
+      const read = await readOne(call, home, view, String(view.id));
+      if (!read.ok || context.output.readerGone) return read;
     }
-    const start = startOf(options, home, view, stream);
-    if (!start.ok) return start;
-    const again = `bgjob ${['tail', ...wordsAgain(options), referenceTo(view, words[0]!)].join(' ')}`;
-    const stamps = options.timestamps ? new Stamps(output, home, view, stream) : undefined;
-    const reading: Reading = { output, home, view, stream, options, start: start.value, stamps, again };
-    if (pattern) {
-      const ask = { pattern: pattern.value, context: options.context ?? 0, max: options.max };
-      if (options.since !== null) printStderr(output, home, view, stream);
-      const readings = streams.length > 1 ? [reading, inStderr(reading, options)] : [reading];
-      const searched = options.follow
-        ? await followMatches(readings, ask, deadline.value)
-        : await printMatches(readings, ask);
-      if (!searched.ok) return searched;
-      for (const { reading, to } of searched.value.searched) storeCursor(reading, to);
-      if (view.kind === 'ended') markReported(output, home, view);
-      return ok(searched.value.exit);
-    }
-    const log = Log.open(home.job(view.id), stream);
-    // before the first output: Ctrl-C after it says that the job goes on
-    const until = options.follow ? new Deadline(deadline.value) : undefined;
-    const stopNotes = options.follow ? watchPauses(output, home, () => [view.id]) : undefined;
-    try {
-      const piece = log ? printView(reading, log) : NOTHING;
-      if (until) {
-        const { exit, to } = await printRest(reading, piece, until);
-        storeCursor(reading, to);
-        return ok(exit);
-      }
-      printFooter(reading, piece);
-      storeCursor(reading, piece.to);
-    } finally {
-      stopNotes?.();
-      log?.close();
-    }
-    if (view.kind === 'ended') markReported(output, home, view);
     return ok(SUCCESS);
   },
 });
+
+interface Call {
+  context: Context;
+  options: TailOptions;
+  words: string[];
+  grep: GrepAsk | null;
+  deadlineMs: number | null;
+}
+
+/** What one job is read with. `reference`: the job in words that mean it later, too. */
+function readingOf(call: Call, home: Home, view: JobView, reference: string): Result<Reading> {
+  const { options } = call;
+  const { output } = call.context;
+  const stream: Stream = options.err ? 'err' : 'log';
+  const start = startOf(options, home, view, stream);
+  if (!start.ok) return start;
+  const again = `bgjob ${['tail', ...wordsAgain(options), reference].join(' ')}`;
+  const stamps = options.timestamps ? new Stamps(output, home, view, stream) : undefined;
+  return ok({ output, home, view, stream, options, start: start.value, stamps, again });
+}
+
+/** One job: its end, what is new, what matches, or what comes. */
+async function readOne(call: Call, home: Home, view: JobView, reference: string): Promise<Result<Exit>> {
+  const { options, grep, deadlineMs } = call;
+  const { output } = call.context;
+  const streams = streamsAsked(view, options);
+  for (const one of options.follow ? streams : []) {
+    const own = followsItself(home, view.id, one);
+    if (own) return fail(own);
+  }
+  const found = readingOf(call, home, view, reference);
+  if (!found.ok) return found;
+  const reading = found.value;
+  const { stream } = reading;
+  if (grep) {
+    const readings = withStderr(call, reading);
+    const searched = options.follow
+      ? await followMatches(readings, grep, deadlineMs)
+      : await printMatches(readings, grep);
+    if (!searched.ok) return searched;
+    for (const { reading, to } of searched.value.searched) storeCursor(reading, to);
+    if (view.kind === 'ended') markReported(output, home, view);
+    return ok(searched.value.exit);
+  }
+  const log = Log.open(home.job(view.id), stream);
+  // before the first output: Ctrl-C after it says that the job goes on
+  const until = options.follow ? new Deadline(deadlineMs) : undefined;
+  const stopNotes = options.follow ? watchPauses(output, home, () => [view.id]) : undefined;
+  try {
+    const piece = log ? printView(reading, log) : NOTHING;
+    if (until) {
+      const { exit, to } = await printRest(reading, piece, until);
+      storeCursor(reading, to);
+      return ok(exit);
+    }
+    printFooter(reading, piece);
+    storeCursor(reading, piece.to);
+  } finally {
+    stopNotes?.();
+    log?.close();
+  }
+  if (view.kind === 'ended') markReported(output, home, view);
+  return ok(SUCCESS);
+}
+
+/** A search reads both logs of a job, if it has two. */
+function withStderr({ options }: Call, reading: Reading): Reading[] {
+  const { output, home, view, stream } = reading;
+  if (options.since !== null) printStderr(output, home, view, stream);
+  return streamsAsked(view, options).length > 1 ? [reading, inStderr(reading, options)] : [reading];
+}
+
+/** One job after the other; --max limits the lines of all. */
+async function searchSeveral(call: Call, home: Home, views: JobView[], grep: GrepAsk): Promise<Result<Exit>> {
+  const readings: Reading[] = [];
+  for (const view of views) {
+    const found = readingOf(call, home, view, String(view.id));
+    if (!found.ok) return found;
+    const [first, ...others] = withStderr(call, found.value);
+    readings.push({ ...first!, heading: `${readings.length > 0 ? '\n' : ''}${headingOf(view)}` }, ...others);
+  }
+  const searched = await printMatches(readings, grep);
+  if (!searched.ok) return searched;
+  for (const { reading, to } of searched.value.searched) storeCursor(reading, to);
+  for (const view of views) if (view.kind === 'ended') markReported(call.context.output, home, view);
+  return ok(searched.value.exit);
+}
+
+/** The live jobs of queues or of the project, and those that begin meanwhile. */
+async function followGroup(call: Call): Promise<Result<Exit>> {
+  const { context, options } = call;
+  const opened = context.home();
+  if (!opened.ok) return opened;
+  const home = opened.value;
+  const queues = options.queue.flatMap((text) => text.split(','));
+  const { GrowingGroup } = await import('../jobs/live-group.ts');
+  const known = requireQueues(home, queues);
+  if (!known.ok) return known;
+  const group = home && new GrowingGroup(context, home, queues, options['all-projects']);
+  const views = group?.take() ?? [];
+  if (home && group && views.length > 0) return followSeveral(call, home, views, group);
+  if (!context.output.json) context.output.note(nothingRunsText(queues, options['all-projects']));
+  return ok(SUCCESS);
+}
+
+/** Several jobs at once; `group`: others join. */
+async function followSeveral(
+  call: Call,
+  home: Home,
+  views: JobView[],
+  group: { take(): JobView[] } | undefined,
+): Promise<Result<Exit>> {
+  const { context, options, words, grep, deadlineMs } = call;
+  const { followMany, refuseOwn } = await import('../tail/follow-many.ts');
+  const own = refuseOwn(home, views, options.err);
+  if (!own.ok) return own;
+  const chosen = group
+    ? [
+        ...(options.all ? ['--all'] : options.queue.map((name) => `--queue ${safe(quoteWord(name))}`)),
+        ...(options['all-projects'] ? ['-a'] : []),
+      ]
+    : words.includes('@last')
+      ? views.map(({ id }) => id)
+      : words;
+  const cursor = options.new
+    ? ['--new', ...(options.reader === null ? [] : ['--reader', options.reader])]
+    : [];
+  const again = `bgjob ${['tail', ...wordsAgain(options), ...cursor, ...chosen].join(' ')}`;
+  const ask = { views, more: group && (() => group.take()), options, grep, again };
+  const followed = await followMany(context.output, home, ask, new Deadline(deadlineMs));
+  if (!followed.ok) return followed;
+  for (const { reading, to } of followed.value.searched) storeCursor(reading, to);
+  return ok(followed.value.exit);
+}

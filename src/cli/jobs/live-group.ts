@@ -3,10 +3,14 @@
  * which the call is made and those that started it are left out, and so are scheduler and listener: only a
  * reference stops them.
  */
+import { statSync } from 'node:fs';
+import { observe } from '../../engine/observe/observe.ts';
 import { liveHere } from '../../engine/observe/resolve.ts';
+import { listUnended } from '../../engine/observe/unended.ts';
 import { callerJobs } from '../../engine/wait/caller-jobs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
+import { givenIds } from '../../job/home/ids.ts';
 import type { Session } from '../../job/session.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
@@ -37,6 +41,61 @@ export function checkGroup(options: GroupOptions, words: string[]): Result<void>
   if (words.length === 0 && !isGroup(options))
     return fail(everywhere ? groupRefusal.allProjects() : groupRefusal.nothing());
   return ok(undefined);
+}
+
+/**
+ * The jobs of a group for a call that goes on: at first those that live, then those that were added since, also
+ * if they have ended by now. `seen` has the ids that are known, and grows.
+ */
+export class GrowingGroup {
+  private readonly seen = new Set<JobId>();
+  private highest = 0;
+  private changedMs = Number.NaN;
+  private readonly callers: ReadonlySet<JobId>;
+
+  constructor(
+    private readonly context: Context,
+    private readonly home: Home,
+    private readonly queues: string[],
+    private readonly everywhere: boolean,
+  ) {
+    this.callers = callerJobs(home, context.env);
+  }
+
+  /** Those that were not returned before. */
+  take(): JobView[] {
+    const { home, seen } = this;
+    const isFirst = this.highest === 0;
+    const unended = listUnended(home);
+    const changedMs = statSync(home.jobs).mtimeMs;
+    // no job was added: most looks read no names of jobs
+    const given = changedMs === this.changedMs ? [] : givenIds(home).filter((id) => id > this.highest);
+    const ids = new Set([...unended, ...(isFirst ? [] : given)]);
+    const fresh: JobView[] = [];
+    let unknown = false;
+    for (const id of [...ids].sort((a, b) => a - b)) {
+      if (seen.has(id)) continue;
+      const view = observe(home, id);
+      // it is being made, or its records cannot be read now: looked at again
+      if (!view || !('spec' in view)) {
+        unknown = true;
+        continue;
+      }
+      seen.add(id);
+      const isMeant = view.kind === 'live' || (!isFirst && view.kind === 'ended');
+      if (isMeant && this.isWanted(view)) fresh.push(view);
+    }
+    if (isFirst) this.highest = Math.max(1, ...given);
+    if (!unknown) this.changedMs = changedMs;
+    return fresh;
+  }
+
+  private isWanted(view: Exclude<JobView, { kind: 'unreadable' }>): boolean {
+    const { queues, callers } = this;
+    if (view.spec.origin?.kind === 'own' || callers.has(view.id)) return false;
+    if (!this.everywhere && !this.context.here().projects.includes(view.spec.project)) return false;
+    return isAsked({ ...EVERYTHING, queues }, view);
+  }
 }
 
 export interface LiveGroup {

@@ -329,6 +329,28 @@ function stateAndTime(view: JobView): string {
   return `${jobLabel(view)} ${stateText(view)}${time}`;
 }
 
+// several jobs
+
+/** The line above the output of each of several jobs, as tail(1) has it. */
+export const headingOf = (view: JobView): string => {
+  const name = 'spec' in view && view.spec.name !== null ? `${safe(view.spec.name)} (${view.id})` : view.id;
+  return `==> ${name} <==`;
+};
+
+export const joinsText = (view: JobView) => `${jobLabel(view)} joins (${stateText(view)})`;
+
+/** Below a `tail -f` of several jobs that ended before they did. */
+export const againBeginsText = (searched: boolean) =>
+  searched
+    ? '(the next call searches the logs from the beginning; with --new it goes on where the last one ended)'
+    : '(the next call prints the last lines of each again; with --new it goes on where the last one ended)';
+
+/** No live job is chosen. */
+export const nothingRunsText = (queues: string[], everywhere: boolean) =>
+  `(no live job${queues.length > 0 ? ` in queue ${safe(queues.join(', '))}` : ''}${
+    everywhere ? '' : ' in this project'
+  })`;
+
 // times of lines
 
 /** What `~` before a time means. `target`: that of a job on another machine. */
@@ -351,6 +373,15 @@ export const NOTHING_NEW = '(nothing new)';
 export const noMatchText = ({ text }: Pattern) => `(no line matches "${clip(safe(text), MOST_PATTERN)}")`;
 
 export const tailRefusal = {
+  rawMany: () =>
+    usageError('--raw prints bytes without names: it follows one job', 'bgjob tail -f --raw REF'),
+  cursorMany: () =>
+    usageError('--since CURSOR is a position in one log', 'one REF, or a time: --since 5m, or --new'),
+  group: (option: string) => usageError(`${option} goes with -f`, `bgjob tail -f ${option}`),
+  groupAndReference: (reference: string) =>
+    usageError(`--queue and --all take no REF: "${safe(reference)}"`, 'use one call for each of them'),
+  allAndQueue: () => cannotCombine('--all', '--queue', 'bgjob tail -f --all'),
+  everywhere: () => usageError('-a goes with --queue or --all', 'bgjob tail -f --all -a'),
   rawTimes: () => cannotCombine('--raw', '--timestamps', 'bgjob tail --help'),
   headFollow: () =>
     cannotCombine('--head', '--follow', 'bgjob tail -f --full REF shows everything from the beginning'),

@@ -5,7 +5,7 @@ import { NEUTRAL, sliceStyled, unstyled } from '../../base/text/sgr.ts';
 import { follow } from '../../engine/wait/follow-log.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { Log, readLogSize, type Stream } from '../../job/log/log.ts';
+import { Log, type Piece, readLogSize, type Stream } from '../../job/log/log.ts';
 import type { JobId } from '../../job/spec.ts';
 import { followsItselfRefusal, gapTexts } from '../messages/wait.ts';
 import type { Output } from '../output/output.ts';
@@ -17,6 +17,31 @@ const CLIP = 500;
 export const SMOOTH_MS = 100;
 /** A longer line is printed in pieces: it may never end. */
 const LONGEST_LINE_BYTES = 64 * 1024;
+
+const NEWLINE = Buffer.from('\n');
+
+/** Of the views that print to one place: none continues the unfinished line of another. */
+export class LineGate {
+  private open: LineView | undefined;
+
+  /** `view` prints now; `stays`: it leaves an unfinished line. */
+  enter(view: LineView, stays: boolean): void {
+    if (this.open !== view) this.open?.breakOff();
+    this.open = stays ? view : undefined;
+  }
+
+  /** Something else is printed now. */
+  close(): void {
+    this.open?.breakOff();
+    this.open = undefined;
+  }
+}
+
+/** What the views of several jobs share, and the name that one of them prints before each line. */
+interface Shared {
+  gate: LineGate;
+  name: (stream?: 1 | 2) => string;
+}
 
 /**
  * Bytes to clean lines, each as soon as it is whole. An unfinished line (a prompt has no newline) is printed
@@ -31,10 +56,11 @@ class LineView {
   /** Where the bytes end that were pushed. */
   private to = 0;
 
-  /** `head`: what stands before the line that ends at a byte. */
+  /** `head`: what stands before the line that ends at a byte. `gate`: other views print to the same place. */
   constructor(
     private readonly output: Output,
-    private readonly head: (to: number) => string = () => '',
+    private readonly head: (to: number) => string,
+    private readonly gate?: LineGate,
   ) {
     this.pen = output.keepsStyles ? NEUTRAL : undefined;
   }
@@ -64,7 +90,14 @@ class LineView {
   interrupt(note: string): void {
     this.flush(true);
     this.pen &&= NEUTRAL;
+    this.gate?.close();
     this.output.note(note);
+  }
+
+  /** Another line follows on the terminal: this one is printed anew when it goes on. */
+  breakOff(): void {
+    this.shown = '';
+    this.output.raw(NEWLINE);
   }
 
   private show(bytes: Buffer, whole: boolean, to: number): void {
@@ -74,6 +107,7 @@ class LineView {
     const goesOn = bare.startsWith(this.shown);
     const rest = goesOn ? sliceStyled(line, this.shown.length) : line;
     if (rest !== '' || whole || !goesOn) {
+      this.gate?.enter(this, !whole);
       const head = goesOn && this.shown !== '' ? '' : this.head(to);
       this.output.raw(Buffer.from(`${goesOn ? '' : '\n'}${head}${rest}${whole ? '\n' : ''}`));
     }
@@ -105,6 +139,64 @@ export function followsItself(home: Home, id: JobId, stream: Stream): Failure | 
   return followsItselfRefusal(id);
 }
 
+/** Prints the pieces of one log as they come: as lines, as bytes, or as objects. */
+export class LogView {
+  private readonly lines: LineView;
+  /** A character may be cut between two pieces. */
+  private readonly decoder = new TextDecoder();
+  /** What is there already was not seen when it came. */
+  private readonly begun: number;
+  private size = 0;
+  private seenAt = 0;
+
+  /** `many`: the views of other jobs print to the same place. */
+  constructor(
+    private readonly output: Output,
+    home: Home,
+    private readonly id: JobId,
+    private readonly ask: Omit<FollowAsk, 'from'>,
+    private readonly many?: Shared,
+  ) {
+    const { stamps, stream } = ask;
+    this.begun = stamps ? (readLogSize(home.job(id), stream) ?? 0) : 0;
+    const time = (to: number) => stamps?.head(to, this.size, this.seenWhen(to)) ?? '';
+    this.lines = new LineView(output, (to) => (many?.name() ?? '') + time(to), many?.gate);
+  }
+
+  private seenWhen(to: number): number | undefined {
+    return to > this.begun ? this.seenAt : undefined;
+  }
+
+  piece(piece: Piece): void {
+    const { output, id, many } = this;
+    const { stream, raw, stamps } = this.ask;
+    const { bytes, from, to, gone, emptied } = piece;
+    stamps?.refresh();
+    [this.size, this.seenAt] = [piece.size, systemClock.now()];
+    if (output.json) {
+      const content = raw
+        ? { base64: bytes.toString('base64') }
+        : { text: this.decoder.decode(bytes, { stream: true }) };
+      const time = stamps?.fields(to, this.size, this.seenWhen(to));
+      output.object({ v: 1, id, stream, from, to, gone, emptied, cursor: to, ...content, ...time });
+      return;
+    }
+    for (const text of gapTexts(piece)) this.lines.interrupt((many?.name(2) ?? '') + text);
+    if (raw) output.raw(bytes);
+    else this.lines.push(bytes, to);
+  }
+
+  /** In a file of many jobs an unfinished line would be cut in two by the next line of another job. */
+  quiet(): void {
+    const { output, ask, many } = this;
+    if (!ask.raw && !output.json && (!many || output.isTerminal(1))) this.lines.flush(false);
+  }
+
+  end(): void {
+    this.lines.flush(true);
+  }
+}
+
 /**
  * Prints the log until the job ended, `abort` fires or the reader of stdout is gone; returns the cursor after
  * it.
@@ -113,52 +205,21 @@ export async function followTo(
   output: Output,
   home: Home,
   id: JobId,
-  { stream, from, raw, stamps }: FollowAsk,
+  ask: FollowAsk,
   abort: AbortSignal,
 ): Promise<number> {
-  // what is there already was not seen when it came
-  const begun = stamps ? (readLogSize(home.job(id), stream) ?? 0) : 0;
-  let [size, seenAt] = [0, 0];
-  const view = new LineView(
-    output,
-    stamps && ((to) => stamps.head(to, size, to > begun ? seenAt : undefined)),
-  );
+  const { stream, from } = ask;
+  const view = new LogView(output, home, id, ask);
   let cursor = from;
-  // a character may be cut between two pieces
-  const decoder = new TextDecoder();
   for await (const piece of follow(home, id, stream, from, SMOOTH_MS, abort, printTrouble(output, id))) {
     if (piece === 'quiet') {
-      if (!raw && !output.json) view.flush(false);
+      view.quiet();
       continue;
     }
-    const { bytes, to, gone, emptied } = piece;
-    stamps?.refresh();
-    [size, seenAt] = [piece.size, systemClock.now()];
-    const content = raw
-      ? { base64: bytes.toString('base64') }
-      : { text: decoder.decode(bytes, { stream: true }) };
-    if (output.json) {
-      const time = stamps?.fields(to, size, to > begun ? seenAt : undefined);
-      output.object({
-        v: 1,
-        id,
-        stream,
-        from: piece.from,
-        to,
-        gone,
-        emptied,
-        cursor: to,
-        ...content,
-        ...time,
-      });
-    } else {
-      for (const text of gapTexts(piece)) view.interrupt(text);
-      if (raw) output.raw(bytes);
-      else view.push(bytes, to);
-    }
-    cursor = to;
+    view.piece(piece);
+    cursor = piece.to;
     if (output.readerGone) return cursor;
   }
-  view.flush(true);
+  view.end();
   return cursor;
 }

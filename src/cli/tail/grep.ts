@@ -43,7 +43,7 @@ export interface Searched {
 type Answer = Result<{ exit: Exit; searched: Searched[] }>;
 
 /** Of all logs together. */
-interface Tally {
+export interface Tally {
   shown: number;
 }
 
@@ -109,7 +109,7 @@ class Matches {
   }
 
   private print({ bytes, from, to }: Line, match: boolean): void {
-    const { output, view, stream, options, stamps } = this.reading;
+    const { output, view, stream, options, stamps, name } = this.reading;
     const text = clip(output.keepsStyles ? cleanStyled(rawText(bytes), NEUTRAL).line : textOf(bytes), CLIP);
     this.bytes += unstyled(text).length + 1;
     const size = stamps ? this.log.size : 0;
@@ -117,7 +117,7 @@ class Matches {
       const time = stamps?.fields(to, size, this.seenAt);
       output.object({ v: 1, id: view.id, stream, from, to, match, line: text, ...time });
     } else if (options.raw) output.raw(bytes);
-    else output.line((stamps?.head(to, size, this.seenAt) ?? '') + text);
+    else output.line((name?.() ?? '') + (stamps?.head(to, size, this.seenAt) ?? '') + text);
   }
 }
 
@@ -155,6 +155,7 @@ export async function printMatches(readings: Reading[], ask: GrepAsk): Promise<A
   for (const reading of readings) {
     const { output, home, view, stream } = reading;
     const log = Log.open(home.job(view.id), stream);
+    if (reading.heading !== undefined && !output.json) output.line(reading.heading);
     if (readings.length > 1 && stream === 'err' && log && log.size > 0 && !output.json)
       output.note('stderr:');
     try {
@@ -294,10 +295,69 @@ export async function followMatches(
 }
 
 /** One log was followed up to `size`, and printed up to `to`. */
-interface Followed extends Searched {
+export interface Followed extends Searched {
   isFull: boolean;
   size: number;
   matches: number;
+}
+
+/** Searches one log while it is followed, and prints each match. */
+export class FollowedSearch {
+  private readonly search: Search;
+  private readonly begun: number;
+  private matches: Matches | undefined;
+  private to: number;
+
+  constructor(
+    private readonly reading: Reading,
+    private readonly ask: GrepAsk,
+    private readonly tally: Tally,
+  ) {
+    const { home, view, stream, start, stamps } = reading;
+    this.search = new Search([ask.pattern]);
+    this.begun = stamps ? (readLogSize(home.job(view.id), stream) ?? 0) : 0;
+    this.to = start ?? 0;
+  }
+
+  get isFull(): boolean {
+    return this.matches?.isFull ?? false;
+  }
+
+  open(log: Log): void {
+    this.matches = new Matches(log, this.reading, this.ask, this.tally, this.to);
+  }
+
+  async push(piece: Piece): Promise<Result<void>> {
+    const { output, options, stamps, name } = this.reading;
+    const matches = this.matches!;
+    stamps?.refresh();
+    // what is there already was not seen when it came
+    matches.seenAt = piece.from >= this.begun ? systemClock.now() : undefined;
+    if (!options.raw && !output.json)
+      for (const text of gapTexts(piece)) output.note((name?.(2) ?? '') + text);
+    const hits = await this.search.push(piece.bytes, piece.from, piece.emptied > 0);
+    if (!hits.ok) return hits;
+    this.take(hits.value);
+    this.to = piece.to;
+    matches.advance(this.to);
+    return ok(undefined);
+  }
+
+  async end(): Promise<Result<Followed>> {
+    const rest = await this.search.end();
+    if (!rest.ok) return rest;
+    this.take(rest.value);
+    const { reading, matches, isFull, to: size } = this;
+    return ok({ reading, isFull, to: isFull ? matches!.to : size, size, matches: matches?.shown ?? 0 });
+  }
+
+  close(): void {
+    this.search.close();
+  }
+
+  private take(hits: Hit[]): void {
+    for (const hit of hits) if (this.matches && !this.matches.isFull) this.matches.show(hit);
+  }
 }
 
 async function followLog(
@@ -306,48 +366,24 @@ async function followLog(
   tally: Tally,
   abort: AbortSignal,
 ): Promise<Result<Followed>> {
-  const { output, home, view, stream, options, start } = reading;
-  const search = new Search([ask.pattern]);
-  const begun = reading.stamps ? (readLogSize(home.job(view.id), stream) ?? 0) : 0;
-  let matches: Matches | undefined;
-  let to = start ?? 0;
+  const { output, home, view, stream, start } = reading;
+  const searching = new FollowedSearch(reading, ask, tally);
   let log: Log | undefined;
-  const take = (hits: Hit[]): void => {
-    for (const hit of hits) if (!matches!.isFull) matches!.show(hit);
+  const onOpen = (opened: Log) => {
+    log = opened;
+    searching.open(opened);
   };
+  const trouble = printTrouble(output, view.id);
   try {
-    for await (const piece of follow(
-      home,
-      view.id,
-      stream,
-      to,
-      SMOOTH_MS,
-      abort,
-      printTrouble(output, view.id),
-      (opened) => {
-        log = opened;
-        matches = new Matches(opened, reading, ask, tally, to);
-      },
-    )) {
+    for await (const piece of follow(home, view.id, stream, start ?? 0, SMOOTH_MS, abort, trouble, onOpen)) {
       if (piece === 'quiet') continue;
-      reading.stamps?.refresh();
-      // what is there already was not seen when it came
-      matches!.seenAt = piece.from >= begun ? systemClock.now() : undefined;
-      if (!options.raw && !output.json) for (const text of gapTexts(piece)) output.note(text);
-      const hits = await search.push(piece.bytes, piece.from, piece.emptied > 0);
-      if (!hits.ok) return hits;
-      take(hits.value);
-      to = piece.to;
-      matches!.advance(to);
-      if (output.readerGone || matches!.isFull) break;
+      const pushed = await searching.push(piece);
+      if (!pushed.ok) return pushed;
+      if (output.readerGone || searching.isFull) break;
     }
-    const rest = await search.end();
-    if (!rest.ok) return rest;
-    if (matches) take(rest.value);
+    return await searching.end();
   } finally {
-    search.close();
+    searching.close();
     log?.close();
   }
-  const isFull = matches?.isFull ?? false;
-  return ok({ reading, isFull, to: isFull ? matches!.to : to, size: to, matches: matches?.shown ?? 0 });
 }

@@ -38,7 +38,7 @@ export class Stamps {
   /** What stands before the line that ends at byte `to`; see LineTimes.of. */
   head(to: number, size: number, seenAt?: number): string {
     const time = this.of(to, size, seenAt);
-    return this.output.paint(1, 'faint', this.textOf(time).padEnd(COLUMNS - 1)) + ' ';
+    return `${this.output.paint(1, 'faint', this.textOf(time).padEnd(COLUMNS - 1))} `;
   }
 
   fields(to: number, size: number, seenAt?: number): { time: string | null; approximate: boolean } {

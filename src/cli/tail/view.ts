@@ -79,6 +79,10 @@ export interface Reading {
   options: ReadingInput;
   /** Where it begins; null for the view of the end. */
   start: number | null;
+  /** Of several jobs that are read one after the other: the line above this one. */
+  heading?: string;
+  /** Of several jobs: the name that stands before a line on a stream. */
+  name?: (stream?: 1 | 2) => string;
   /** The times of its lines, with --timestamps. */
   stamps?: Stamps | undefined;
   /** The command that goes on in the same way, without the cursor. */
@@ -218,19 +222,23 @@ export function printEndOfRest(reading: Reading, deadline: Deadline, shown: Piec
   }
   deadline.end();
   markReported(output, home, now);
-  const job = home.job(view.id);
-  const extras = {
-    logPath: job.log,
-    logBytes: stream === 'err' ? (readLogSize(job) ?? 0) : shown.to,
-    trimmedBytes: readTrimmedBytes(job),
-    emptiedBytes: readEmptiedBytes(job),
-    stderr: stderrOf(home, now),
-  };
   if (output.json) {
-    output.object(jobObject(now, systemClock.now(), extras));
+    output.object(endObject(home, now, stream === 'err' ? undefined : shown.to));
     return SUCCESS;
   }
   output.note(footer(now, stream, shown));
   printLostHint(output, home, [now]);
   return SUCCESS;
+}
+
+/** The object of a job that was followed to its end; `logBytes`: how much of its log was printed. */
+export function endObject(home: Home, view: JobView, logBytes?: number): object {
+  const job = home.job(view.id);
+  return jobObject(view, systemClock.now(), {
+    logPath: job.log,
+    logBytes: logBytes ?? readLogSize(job) ?? 0,
+    trimmedBytes: readTrimmedBytes(job),
+    emptiedBytes: readEmptiedBytes(job),
+    stderr: stderrOf(home, view),
+  });
 }

@@ -69,6 +69,13 @@ export class JobEnds {
     this.active = new Set(ids);
   }
 
+  /** Waits for these, too. */
+  add(ids: Iterable<JobId>): void {
+    for (const id of ids) this.active.add(id);
+    this.isWoken = true;
+    this.wake();
+  }
+
   /** The running jobs, as of the last poll. */
   get running(): ReadonlySet<JobId> {
     return this.runningIds;

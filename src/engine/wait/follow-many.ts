@@ -1,0 +1,99 @@
+/**
+ * Follows the logs of many jobs in one loop: each poll looks at all of them with one stat(2) and reads those
+ * that changed. So 200 quiet jobs cost a few hundred calls a second, and no timer or watch of their own. The
+ * caller polls, and finishes a log when its job has ended: then it is read to its end, so that nothing is lost.
+ */
+import { statSync } from 'node:fs';
+import type { Home } from '../../job/home/home.ts';
+import { Log, type Piece, type Stream } from '../../job/log/log.ts';
+import type { JobId } from '../../job/spec.ts';
+
+const PIECE_BYTES = 256 * 1024;
+/** After so many pieces of one log the others get their turn. */
+const PIECES_PER_TURN = 4;
+
+/** What becomes of the bytes of one log. */
+export interface LogSink {
+  /** It may read from the same log; called once, before the first piece. */
+  open?(log: Log): void;
+  /** The bytes are overwritten after it. */
+  piece(piece: Piece): void | Promise<void>;
+  /** No more came since the last poll. */
+  quiet?(): void;
+}
+
+interface Source {
+  id: JobId;
+  stream: Stream;
+  from: number;
+  sink: LogSink;
+  log: Log | undefined;
+  /** What stat(2) told at the last poll; undefined: there is more to read. */
+  stamp: string | undefined;
+}
+
+export class ManyLogs {
+  private readonly sources: Source[] = [];
+  private readonly memory = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  constructor(private readonly home: Home) {}
+
+  add(id: JobId, stream: Stream, from: number, sink: LogSink): void {
+    this.sources.push({ id, stream, from, sink, log: undefined, stamp: '' });
+  }
+
+  /** Reads what came; true if anything did. `mayWrite`: whether a job has begun to run, as far as is known. */
+  async poll(mayWrite: (id: JobId) => boolean, abort: AbortSignal): Promise<boolean> {
+    let grew = false;
+    for (const source of this.sources) {
+      if (abort.aborted) break;
+      if (source.log || mayWrite(source.id)) grew = (await this.turn(source, PIECES_PER_TURN, abort)) || grew;
+    }
+    return grew;
+  }
+
+  /** Reads the logs of a job to their ends, and forgets them. */
+  async finish(id: JobId, abort: AbortSignal): Promise<void> {
+    for (const source of this.sources.filter((one) => one.id === id)) {
+      source.stamp = undefined;
+      await this.turn(source, Number.POSITIVE_INFINITY, abort);
+      source.log?.close();
+      this.sources.splice(this.sources.indexOf(source), 1);
+    }
+  }
+
+  close(): void {
+    for (const { log } of this.sources) log?.close();
+    this.sources.length = 0;
+  }
+
+  private async turn(source: Source, most: number, abort: AbortSignal): Promise<boolean> {
+    const { id, stream, sink } = source;
+    const job = this.home.job(id);
+    const stat = statSync(job[stream], { throwIfNoEntry: false });
+    const stamp = stat && `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
+    if (source.stamp !== undefined && (stamp === undefined || stamp === source.stamp)) {
+      sink.quiet?.();
+      return false;
+    }
+    source.stamp = stamp;
+    if (!source.log) {
+      source.log = Log.open(job, stream);
+      if (!source.log) return false;
+      source.log.seek(source.from);
+      sink.open?.(source.log);
+    }
+    for (let pieces = 1; !abort.aborted; pieces++) {
+      const piece = source.log.next(this.memory);
+      const isNews = piece.bytes.length > 0 || piece.emptied > 0;
+      if (isNews) await sink.piece(piece);
+      if (isNews && piece.to < piece.size) {
+        if (pieces < most) continue;
+        source.stamp = undefined;
+        return true;
+      }
+      // a later attempt writes another file
+      if (!source.log.reopen()) return pieces > 1 || isNews;
+    }
+    return true;
+  }
+}
