@@ -1939,6 +1939,52 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/tail/readers.test.ts', name: /each reader for itself/ },
   },
   {
+    what: 'tail: text that the job hides is hidden on the terminal of the reader, too',
+    changes: [
+      {
+        file: 'base/text/sgr.ts',
+        from: 'KEPT = [1, 2, 3, 4, 5, 7, 9]',
+        to: 'KEPT = [1, 2, 3, 4, 5, 7, 8, 9]',
+      },
+    ],
+    by: { test: 'unit/base/text/sgr.test.ts', name: /keeps its colours and styles/ },
+  },
+  {
+    what: 'FORCE_COLOR puts the colours of a job into a pipe',
+    changes: [
+      {
+        file: 'cli/output/output.ts',
+        from: "(this.color === 'always' || this.isTerminal(stream))",
+        to: 'true',
+      },
+    ],
+    by: { test: 'cli/output/color.test.ts', name: /in a pipe no colour of a job/ },
+  },
+  {
+    what: '--color does not come before NO_COLOR',
+    changes: [
+      { file: 'cli/output/output.ts', from: "if (this.color !== 'auto')", to: "if (this.color === 'never')" },
+    ],
+    by: { test: 'cli/output/color.test.ts', name: /rules every colour/ },
+  },
+  {
+    what: 'tail -t: the time of a line that nobody looked at for an hour is told as exact',
+    changes: [
+      { file: 'job/log/line-times.ts', from: 'const isRough = !isClose', to: 'const isRough = isClose' },
+    ],
+    by: { test: 'cli/tail/timestamps.test.ts', name: /another owner took the job over/ },
+  },
+  {
+    what: 'tail -f of several jobs: a line of one goes on behind the unfinished line of another',
+    changes: [{ file: 'cli/tail/follow.ts', from: 'if (this.open !== view) this.open?.breakOff();', to: '' }],
+    by: { test: 'cli/tail/several.test.ts', name: /each name has a colour of its own/ },
+  },
+  {
+    what: 'tail -f --all in a job follows the output of that job into itself',
+    changes: [{ file: 'cli/jobs/live-group.ts', from: "'own' || callers.has(view.id)", to: "'own'" }],
+    by: { test: 'cli/tail/several.test.ts', name: /leaves that job out/ },
+  },
+  {
     what: 'path: --err prints the log of stdout',
     changes: [
       {

@@ -14,8 +14,9 @@ import { requireQueues } from '../jobs/job-filter.ts';
 import { referenceTo, selectAll } from '../jobs/select.ts';
 import { streamsOf } from '../jobs/stderr-log.ts';
 import { jobLabel } from '../messages/job-text.ts';
-import { errnoText, needsOperands, needsOption, noStderrLog } from '../messages/usage.ts';
-import { cursorNotStored, headingOf, nothingRunsText, tailRefusal } from '../messages/wait.ts';
+import { headLineOf, nothingRunsText } from '../messages/lists.ts';
+import { errnoText, needsOption, noStderrLog } from '../messages/usage.ts';
+import { cursorNotStored, tailRefusal } from '../messages/wait.ts';
 import { markReported } from '../output/mark-reported.ts';
 import { NOTHING, printStderr } from '../tail/excerpt.ts';
 import { followsItself } from '../tail/follow.ts';
@@ -65,7 +66,7 @@ function refusalOf(options: TailOptions, words: string[], isJson: boolean): Fail
   if (all && queue.length > 0) return tailRefusal.allAndQueue();
   if (isGroup && !follow) return tailRefusal.group(all ? '--all' : `--queue ${safe(queue[0]!)}`);
   if (options['all-projects'] && !isGroup) return tailRefusal.everywhere();
-  if (words.length === 0 && !isGroup) return needsOperands('tail', 'REF..., or -f with --queue NAME or --all', 'bgjob ls');
+  if (words.length === 0 && !isGroup) return tailRefusal.nothing();
   if (words.length > 1 || isGroup) {
     if (since !== null && /^\d+$/.test(since)) return tailRefusal.cursorMany();
     if (raw && follow && !isJson) return tailRefusal.rawMany();
@@ -134,14 +135,17 @@ export const tail = verb({
   summary: 'print the end of the output of a job, what is new, or what matches',
   description: [
     'Prints the last 40 lines, at most 8 KiB, as they would look on a terminal: the final state of',
-    'progress bars, no escape sequences. The last line, on stderr, says which bytes these are, and the',
+    'progress bars, no escape sequences but, on a terminal, colours. The last line, on stderr, says which bytes these are, and the',
     'cursor for the next read (--since, --new).',
     '',
     'Of a job with --split it prints stdout, with --err stderr; --grep without a cursor searches both.',
     '',
     'Of several jobs it prints one after the other, as tail(1) does. With -f their lines come as they are',
     'printed, each with the name of its job before it, those on stderr of a --split job too; the end of each',
-    'is one line on stderr. The call ends when all of them have ended.',
+    'is one line on stderr. It begins with the last 10 lines of each. The call ends when all have ended.',
+    '',
+    'With -t, ~ before a time means: by then at the latest; - means: not known. The times of stderr of a',
+    '--split job are not recorded.',
     '',
     "The exit code is 0, however the job ended: wait, status and run --follow return the job's exit code.",
   ],
@@ -176,7 +180,7 @@ export const tail = verb({
     if (options.follow) return followSeveral(call, home, views, undefined);
     if (grep) return searchSeveral(call, home, views, grep);
     for (const [n, view] of views.entries()) {
-      if (!context.output.json) context.output.line(`${n > 0 ? '\n' : ''}${headingOf(view)}`);
+      if (!context.output.json) context.output.line(`${n > 0 ? '\n' : ''}${headLineOf(view)}`);
       const read = await readOne(call, home, view, String(view.id));
       if (!read.ok || context.output.readerGone) return read;
     }
@@ -262,7 +266,7 @@ async function searchSeveral(call: Call, home: Home, views: JobView[], grep: Gre
     const found = readingOf(call, home, view, String(view.id));
     if (!found.ok) return found;
     const [first, ...others] = withStderr(call, found.value);
-    readings.push({ ...first!, heading: `${readings.length > 0 ? '\n' : ''}${headingOf(view)}` }, ...others);
+    readings.push({ ...first!, heading: `${readings.length > 0 ? '\n' : ''}${headLineOf(view)}` }, ...others);
   }
   const searched = await printMatches(readings, grep);
   if (!searched.ok) return searched;

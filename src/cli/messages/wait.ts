@@ -329,42 +329,6 @@ function stateAndTime(view: JobView): string {
   return `${jobLabel(view)} ${stateText(view)}${time}`;
 }
 
-// several jobs
-
-/** The line above the output of each of several jobs, as tail(1) has it. */
-export const headingOf = (view: JobView): string => {
-  const name = 'spec' in view && view.spec.name !== null ? `${safe(view.spec.name)} (${view.id})` : view.id;
-  return `==> ${name} <==`;
-};
-
-export const joinsText = (view: JobView) => `${jobLabel(view)} joins (${stateText(view)})`;
-
-/** Below a `tail -f` of several jobs that ended before they did. */
-export const againBeginsText = (searched: boolean) =>
-  searched
-    ? '(the next call searches the logs from the beginning; with --new it goes on where the last one ended)'
-    : '(the next call prints the last lines of each again; with --new it goes on where the last one ended)';
-
-/** No live job is chosen. */
-export const nothingRunsText = (queues: string[], everywhere: boolean) =>
-  `(no live job${queues.length > 0 ? ` in queue ${safe(queues.join(', '))}` : ''}${
-    everywhere ? '' : ' in this project'
-  })`;
-
-// times of lines
-
-/** What `~` before a time means. `target`: that of a job on another machine. */
-export const roughTimesText = (target: object | null) =>
-  target === null
-    ? '(~: the line was written by then at the latest)'
-    : '(~: when the line arrived here from the target)';
-
-/** What `-` in the place of a time means. */
-export const unknownTimesText = (stream: Stream) =>
-  stream === 'err'
-    ? '(-: the times of stderr are not recorded)'
-    : '(-: the times of these lines were not recorded)';
-
 // searches
 
 export const NO_OUTPUT = '(no output yet)';
@@ -373,6 +337,7 @@ export const NOTHING_NEW = '(nothing new)';
 export const noMatchText = ({ text }: Pattern) => `(no line matches "${clip(safe(text), MOST_PATTERN)}")`;
 
 export const tailRefusal = {
+  nothing: () => needsOperands('tail', 'REF..., or -f with --queue NAME or --all'),
   rawMany: () =>
     usageError('--raw prints bytes without names: it follows one job', 'bgjob tail -f --raw REF'),
   cursorMany: () =>

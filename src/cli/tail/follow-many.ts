@@ -1,22 +1,23 @@
 /**
  * `tail -f` of several jobs: their lines as they come, each with the name of its job before it. With --queue and
- * --all jobs that begin meanwhile join. One loop reads all logs (engine/wait/follow-many.ts). It ends when all
+ * --all jobs that begin meanwhile join. One loop reads all logs (job/log/many-logs.ts). It ends when all
  * jobs have ended.
  */
 import { sleep, systemClock } from '../../base/clock.ts';
 import { observe } from '../../engine/observe/observe.ts';
-import { type LogSink, ManyLogs } from '../../engine/wait/follow-many.ts';
 import { JobEnds } from '../../engine/wait/job-ends.ts';
 import { EXIT, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { Log, type Stream } from '../../job/log/log.ts';
+import { type LogSink, ManyLogs } from '../../job/log/many-logs.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
 import { printLostHint } from '../jobs/lost-hint.ts';
 import { streamsOf } from '../jobs/stderr-log.ts';
 import { sentence } from '../messages/job-text.ts';
-import { againBeginsText, joinsText, noMatchText, stillRunningText } from '../messages/wait.ts';
+import { againBeginsText, joinsText } from '../messages/lists.ts';
+import { noMatchText, stillRunningText } from '../messages/wait.ts';
 import { markReported } from '../output/mark-reported.ts';
 import type { Output } from '../output/output.ts';
 import { statePainter } from '../output/state-style.ts';

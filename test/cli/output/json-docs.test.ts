@@ -219,6 +219,19 @@ situation('a job of whose name three jobs succeeded', async (rig) => {
   await puppet.exit(0);
 });
 
+situation(
+  'times of lines: the log of stderr has them for its last line, or where the job was short',
+  async (rig) => {
+    await rig.bgjob(['run', '-w', '--split', '--', 'sh', '-c', 'echo out; yes | head -c 300000 >&2']);
+    await ask(rig, ['tail', '-t', '1']);
+    const later = Date.now() / 1000 + 3600;
+    fs.utimesSync(rig.file(1, 'out/err'), later, later);
+    await ask(rig, ['tail', '-t', '1', '--err', '-n', '3']);
+    await ask(rig, ['tail', '-t', '1', '--grep', '.', '--max', '3']);
+    await ask(rig, ['tail', '-t', '-f', '1', '--err', '--since', '0']);
+  },
+);
+
 situation('jobs that have ended', async (rig) => {
   await ask(rig, ['run', '-w', 'exit 141']);
   await ask(rig, ['run', '-w', '--split', 'echo out; echo err >&2; exit 3']);
@@ -226,6 +239,7 @@ situation('jobs that have ended', async (rig) => {
   await ask(rig, ['kill', '2']);
   await ask(rig, ['tail', '2', '--err']);
   await ask(rig, ['tail', '2', '--grep', 'err']);
+  await ask(rig, ['tail', '-t', '1', '2']);
   await ask(rig, ['path', '2', '--err']);
   const puppet = await rig.puppet();
   const split = await rig.run(['--split', '--', ...puppet.command]);

@@ -4,9 +4,9 @@
  * caller polls, and finishes a log when its job has ended: then it is read to its end, so that nothing is lost.
  */
 import { statSync } from 'node:fs';
-import type { Home } from '../../job/home/home.ts';
-import { Log, type Piece, type Stream } from '../../job/log/log.ts';
-import type { JobId } from '../../job/spec.ts';
+import type { Home } from '../home/home.ts';
+import type { JobId } from '../spec.ts';
+import { Log, type Piece, type Stream } from './log.ts';
 
 const PIECE_BYTES = 256 * 1024;
 /** After so many pieces of one log the others get their turn. */
