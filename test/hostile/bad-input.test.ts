@@ -133,6 +133,8 @@ const BAD_TEXT: Record<string, string[]> = {
     '\n',
     'http://x:99999/',
   ],
+  'until-status': ['', '0', '99', '600', '600-', '399-200', '200,', '2xx', '__proto__', LONG],
+  'until-cmd': ['', ' ', '(', 'if true', '`', 'echo "'],
   'until-file': [''],
   state: ['', 'RUNNING', 'running,', '__proto__', 'constructor', 'ended', LONG],
   since: ['', '-1', '1e3', '5 m', '99999999999d', '\uff11', 'x', '9'.repeat(16), '999999999999', LONG],

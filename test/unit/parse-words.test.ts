@@ -193,6 +193,8 @@ test('conditions and names: refused or taken, nothing in between', () => {
     'until-port': texts,
     'any-owner': fc.boolean(),
     'until-url': texts,
+    'until-status': texts,
+    'until-cmd': texts,
     insecure: fc.boolean(),
     'until-file': texts,
     'until-idle': fc.option(fc.nat()),

@@ -31,7 +31,7 @@ export const hook = verb({
     'five, each told once. SessionStart after resume, clear or compaction: the jobs that run. For Claude',
     'Code it also sets BGJOB_MAX_WAIT for the commands of the session, below the limit of its shell tool.',
     'Stop: once for each prompt, the jobs that the session started since then and that still run, without',
-    'those started with --until-port, --until-url or --reuse.',
+    'those started with --until-port, --until-url, --until-cmd or --reuse.',
     '',
     'The exit code is always 0. No answer allows, refuses or changes a command of the agent.',
   ],

@@ -4,7 +4,7 @@ import type { Pattern } from '../../base/text/pattern.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { listenerText } from '../../engine/observe/port-owner.ts';
 import type { Usual } from '../../engine/usage/past-runs.ts';
-import type { ConditionMet, OutputFacts, WaitNews } from '../../engine/wait/condition.ts';
+import type { ConditionMet, LineAnswer, OutputFacts, WaitNews } from '../../engine/wait/condition.ts';
 import type { NotCounted } from '../../engine/wait/counted.ts';
 import type { Piece, Stream } from '../../job/log/log.ts';
 import type { RemovedFailure } from '../../job/rounds/removed-jobs.ts';
@@ -16,6 +16,7 @@ import {
   badValue,
   cannotCombine,
   emptyPath,
+  errnoText,
   needsOperands,
   needsOption,
   textFor,
@@ -25,6 +26,18 @@ import {
 // conditions
 
 const MOST_PATH = 200;
+const MOST_LINE = 80;
+
+/** A shell line of --until-cmd. */
+export const lineText = (line: string) => `--until-cmd '${clip(safe(line), MOST_LINE)}'`;
+
+export const lineAnswerText = (answer: LineAnswer): string =>
+  textFor('kind', answer, {
+    exited: ({ code, last }) => `exits with ${code}${last === '' ? '' : `: ${safe(last)}`}`,
+    'too-slow': ({ afterMs }) => `did not end within ${renderDuration(afterMs)}, and was stopped`,
+    'not-started': ({ errno, cwd }) =>
+      `cannot be started in ${clip(safe(cwd), MOST_PATH)}: ${errnoText(errno)}`,
+  });
 
 /** What came true, after `ready:` or `failed:`. `anyOwner`: the port may be that of another program. */
 export function metText(met: ConditionMet, anyOwner: boolean): string {
@@ -36,6 +49,7 @@ export function metText(met: ConditionMet, anyOwner: boolean): string {
     port: ({ facts: { port, pid } }) =>
       `${anyOwner ? 'a process' : 'it'} listens on port ${port}${pid === null ? '' : ` (pid ${pid})`}`,
     url: ({ facts }) => `${facts.url} answers ${facts.status}`,
+    cmd: ({ facts }) => `${lineText(facts.cmd)} exits with 0`,
     file: ({ facts }) => `the file ${clip(safe(facts.file), MOST_PATH)} is there`,
     idle: ({ facts }) => `it printed nothing for ${renderDuration(facts.idleMs)}`,
   });
@@ -48,6 +62,7 @@ export function waitNewsText(news: WaitNews): string {
     'file-unreadable': ({ path, errno }) =>
       `cannot look at ${clip(safe(path), MOST_PATH)} (${errno}); still waiting`,
     'url-not-ready': ({ url, answer }) => `${url} answers ${answer}; still waiting`,
+    'line-not-started': ({ line, answer }) => `${lineText(line)} ${lineAnswerText(answer)}; still waiting`,
     'port-unseen': ({ id }) =>
       `job ${id} runs in another pid namespace: ` +
       'which process listens cannot be seen from here (--any-owner takes any)',
@@ -80,6 +95,16 @@ export const conditionRefusal = {
   emptyPath: () => emptyPath('--until-file'),
   anyOwner: () => needsOption('--any-owner', '--until-port'),
   insecure: () => needsOption('--insecure', '--until-url'),
+  statuses: (text: string) =>
+    badValue(
+      '--until-status',
+      clip(safe(text), 80),
+      'a list of HTTP statuses from 100 to 599: 200, or 200,300-399',
+    ),
+  needsUrl: () => needsOption('--until-status', '--until-url'),
+  emptyLine: () =>
+    usageError('--until-cmd: there is nothing to run', "bgjob wait web --until-cmd 'curl -f URL'"),
+  badLine: (says: string) => usageError(`--until-cmd: the shell refuses it: ${safe(says)}`),
   since: () => needsOption('--since', '--until or --fail-on'),
 } as const;
 

@@ -59,8 +59,11 @@ export const isWatched = (options: WatchOptions): boolean =>
 export const isServer = (options: {
   'until-port': string[];
   'until-url': string[];
+  'until-cmd': string[];
   reuse?: boolean;
-}): boolean => options['until-port'].length > 0 || options['until-url'].length > 0 || options.reuse === true;
+}): boolean =>
+  (['until-port', 'until-url', 'until-cmd'] as const).some((name) => options[name].length > 0) ||
+  options.reuse === true;
 
 /** The deadline of the call, milliseconds; null: there is none, or the call does not wait. */
 export const watchDeadline = (context: Context, options: WatchOptions): Result<number | null> =>

@@ -4,7 +4,7 @@ import { renderDuration } from '../../base/clock.ts';
 import { type Pattern, parsePattern } from '../../base/text/pattern.ts';
 import { safe } from '../../base/text/sanitize.ts';
 import { canSeePorts } from '../../engine/os/sockets.ts';
-import { parseUrl } from '../../engine/wait/url.ts';
+import { parseStatuses, parseUrl, type StatusRange } from '../../engine/wait/url.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
 import type { Input } from '../command/command.ts';
@@ -21,7 +21,17 @@ export const CONDITION_OPTIONS = {
   'until-port': { kind: 'list', value: 'N', text: 'until a process of the job listens on TCP port N' },
   'any-owner': { kind: 'flag', text: 'with --until-port: any process may listen (a proxy)' },
   'until-url': { kind: 'list', value: 'URL', text: 'until URL answers with a status below 500' },
+  'until-status': {
+    kind: 'list',
+    value: 'LIST',
+    text: 'with --until-url: only these statuses count: 200, or 200,204,300-399',
+  },
   insecure: { kind: 'flag', text: 'with --until-url: accept any certificate' },
+  'until-cmd': {
+    kind: 'list',
+    value: 'CMD',
+    text: 'until this shell line exits with 0; it runs in the directory of the job',
+  },
   'until-file': { kind: 'list', value: 'PATH', text: 'until the file exists' },
   'until-idle': { kind: 'duration', value: 'DUR', text: 'until the job has written nothing for DUR' },
 } as const;
@@ -33,7 +43,11 @@ export interface Conditions {
   ports: number[];
   anyOwner: boolean;
   urls: URL[];
+  /** Empty: any status below 500. */
+  statuses: StatusRange[];
   insecure: boolean;
+  /** Shell lines. */
+  lines: string[];
   files: string[];
   idleMs: number | null;
   /** The output counts from here on; null: from its beginning. */
@@ -47,7 +61,10 @@ export const isConditional = (options: ConditionInput): boolean =>
     return Array.isArray(value) ? value.length > 0 : value !== null;
   });
 
-const CONDITION_NAMES = ['until', 'until-port', 'until-url', 'until-file', 'until-idle', 'fail-on'] as const;
+const CONDITION_NAMES = [
+  ...(['until', 'until-port', 'until-url', 'until-cmd', 'until-file', 'until-idle'] as const),
+  'fail-on',
+] as const;
 
 function parseAll<T>(texts: string[], parse: (text: string) => Result<T>): Result<T[]> {
   const values: T[] = [];
@@ -63,6 +80,20 @@ function parsePort(text: string): Result<number> {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port >= 1 && port <= 65535) return ok(port);
   return fail(conditionRefusal.port(text));
+}
+
+function parseStatusList(text: string): Result<StatusRange[]> {
+  const statuses = parseStatuses(text);
+  return statuses ? ok(statuses) : fail(conditionRefusal.statuses(text));
+}
+
+/** The lines of --until-cmd. Their syntax is checked now: each attempt would fail. */
+function checkLines(lines: string[]): Result<void> {
+  if (lines.length === 0) return ok(undefined);
+  if (lines.some((line) => line.trim() === '')) return fail(conditionRefusal.emptyLine());
+  const { refusedLines } = require('../shell/syntax-check.ts') as typeof import('../shell/syntax-check.ts');
+  for (const says of refusedLines(lines).values()) return fail(conditionRefusal.badLine(says));
+  return ok(undefined);
 }
 
 /** null if no condition was asked for. `cwd`: what a relative path is relative to. */
@@ -83,6 +114,12 @@ export function parseConditions(
   if (ports.value.length > 0 && !canSeePorts()) return fail(conditionRefusal.noPorts());
   const urls = parseAll(options['until-url'], parseUrl);
   if (!urls.ok) return urls;
+  const statuses = parseAll(options['until-status'], parseStatusList);
+  if (!statuses.ok) return statuses;
+  if (statuses.value.length > 0 && urls.value.length === 0) return fail(conditionRefusal.needsUrl());
+  const lines = options['until-cmd'];
+  const checked = checkLines(lines);
+  if (!checked.ok) return checked;
   const files: string[] = [];
   for (const path of options['until-file']) {
     if (path === '') return fail(conditionRefusal.emptyPath());
@@ -95,7 +132,10 @@ export function parseConditions(
   const patterns = until.value.length + failOn.value.length;
   if (since !== null && patterns === 0) return fail(conditionRefusal.since());
   const idleMs = options['until-idle'];
-  if (patterns + ports.value.length + urls.value.length + files.length === 0 && idleMs === null)
+  if (
+    patterns + ports.value.length + urls.value.length + lines.length + files.length === 0 &&
+    idleMs === null
+  )
     return ok(null);
   return ok({
     until: until.value,
@@ -103,7 +143,9 @@ export function parseConditions(
     ports: ports.value,
     anyOwner: options['any-owner'],
     urls: urls.value,
+    statuses: statuses.value.flat(),
     insecure: options.insecure,
+    lines,
     files,
     idleMs,
     since,

@@ -8,7 +8,7 @@ import { safe } from '../../base/text/sanitize.ts';
 import { processesOf } from '../../engine/observe/leftovers.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { portsOf } from '../../engine/os/sockets.ts';
-import type { ConditionMet, WaitNews } from '../../engine/wait/condition.ts';
+import type { ConditionMet, LineAnswer, WaitNews } from '../../engine/wait/condition.ts';
 import { checkFile, waitFile } from '../../engine/wait/file.ts';
 import { waitIdle } from '../../engine/wait/idle.ts';
 import { waitEnded } from '../../engine/wait/job-end.ts';
@@ -26,12 +26,15 @@ import { jobLabel, jobObject, verdict } from '../messages/job-text.ts';
 import { errnoText } from '../messages/usage.ts';
 import {
   failedOnText,
+  lineAnswerText,
+  lineText,
   MISSED_TEXT,
   metText,
   nextMatchText,
   portsText,
   waitNewsText,
 } from '../messages/wait.ts';
+import { printWarning } from '../messages/warnings.ts';
 import type { Output } from '../output/output.ts';
 import type { Deadline } from './deadline.ts';
 import type { Conditions } from './parse-conditions.ts';
@@ -70,10 +73,12 @@ function start(
   const printed = new Set<string>();
   const report = (news: WaitNews): void => {
     const text = waitNewsText(news);
-    if (!output.json && !printed.has(text)) output.note(`(${text})`);
+    if (news.kind === 'line-not-started')
+      printWarning(output, { code: 'until-cmd-not-started', message: text });
+    else if (!output.json && !printed.has(text)) output.note(`(${text})`);
     printed.add(text);
   };
-  const { until, failOn, ports, anyOwner, urls, insecure, files, idleMs } = conditions;
+  const { until, failOn, ports, anyOwner, urls, statuses, insecure, lines, files, idleMs } = conditions;
   const isSplit = 'spec' in view && view.spec.split;
   const streams =
     until.length + failOn.length === 0 ? [] : isSplit ? (['log', 'err'] as const) : (['log'] as const);
@@ -84,8 +89,23 @@ function start(
     others: [
       ...ports.map((port) => waitPort(home, id, port, anyOwner, abort, report)),
       ...urls.map((url) =>
-        waitUrl(url, { insecure, onAnswer: (text) => answers.set(renderUrl(url), text) }, abort, report),
+        waitUrl(
+          url,
+          {
+            ...{ insecure, statuses },
+            onAnswer: (text) => answers.set(renderUrl(url), safe(errnoText(text))),
+          },
+          abort,
+          report,
+        ),
       ),
+      ...lines.map((line) => {
+        const { waitCommand } =
+          require('../../engine/wait/command.ts') as typeof import('../../engine/wait/command.ts');
+        const onAnswer = (answer: LineAnswer) => answers.set(lineText(line), lineAnswerText(answer));
+        const cwd = 'spec' in view ? view.spec.cwd : '/';
+        return waitCommand(line, { home, id, cwd, env: process.env, onAnswer }, abort, report);
+      }),
       ...files.map((path) => waitFile(path, abort, report)),
       ...(idleMs === null ? [] : [waitIdle(home, id, idleMs, abort)]),
     ],
@@ -157,7 +177,7 @@ export async function waitForCondition(
   const now = observe(home, view.id) ?? goneView(view.id);
   if (decided.value.kind === 'deadline') {
     if (!output.json) {
-      for (const [url, text] of answers) output.note(`(${url}: ${safe(errnoText(text))})`);
+      for (const [asked, text] of answers) output.note(`(${asked}: ${text})`);
       if (conditions.ports.length > 0) output.note(portsText(now, await portsOfJob(home, now)));
     }
     const again = `bgjob wait ${reference} ${conditions.words.join(' ')}`;
@@ -185,8 +205,8 @@ const portsOfJob = async (home: Home, view: JobView): Promise<number[]> =>
 const MISSED: Exit = { code: EXIT.no, by: 'bgjob' };
 
 /** Whether a condition is to come true; --fail-on alone waits for the end. */
-const isAwaited = ({ until, ports, urls, files, idleMs }: Conditions): boolean =>
-  until.length + ports.length + urls.length + files.length > 0 || idleMs !== null;
+const isAwaited = ({ until, ports, urls, lines, files, idleMs }: Conditions): boolean =>
+  until.length + ports.length + urls.length + lines.length + files.length > 0 || idleMs !== null;
 
 function printMet(
   output: Output,

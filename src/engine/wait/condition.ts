@@ -13,6 +13,7 @@ export type ConditionMet =
   | { condition: 'match' | 'fail'; facts: OutputFacts }
   | { condition: 'port'; facts: { port: number; pid: number | null } }
   | { condition: 'url'; facts: { url: string; status: number } }
+  | { condition: 'cmd'; facts: { cmd: string } }
   | { condition: 'file'; facts: { file: string } }
   | { condition: 'idle'; facts: { idleMs: number } };
 
@@ -25,10 +26,18 @@ export interface OutputFacts {
   cursor: number;
 }
 
+/** What an attempt of --until-cmd came to. `last`: the last line of its stderr, or empty. */
+export type LineAnswer =
+  | { kind: 'exited'; code: number; last: string }
+  | { kind: 'too-slow'; afterMs: number }
+  | { kind: 'not-started'; errno: string; cwd: string };
+
 /** News while a wait goes on, which may come again; cli/messages/wait.ts has the words. */
 export type WaitNews =
   | { kind: 'file-unreadable'; path: string; errno: string }
   | { kind: 'url-not-ready'; url: string; answer: string }
+  /** The first attempt of --until-cmd found no program to run. */
+  | { kind: 'line-not-started'; line: string; answer: LineAnswer }
   /** The job runs in another pid namespace: the owner of a port cannot be seen. */
   | { kind: 'port-unseen'; id: JobId }
   /** The port is taken by a process that we may not see. */

@@ -1,5 +1,5 @@
 /**
- * Waits until a URL answers. Any status below 500 counts, and the body is never read. Each attempt is
+ * Waits until a URL answers. A status below 500 counts, or those that the call names. The body is never read. Each attempt is
  * independent and ends after two seconds at most, whatever the server does.
  */
 import { readFileSync } from 'node:fs';
@@ -30,8 +30,28 @@ export function renderUrl(url: URL): string {
   return clip(safe(`${url.origin}${url.pathname}${url.search}`), TEXT_LIMIT);
 }
 
+/** The statuses that count, both ends included. */
+export interface StatusRange {
+  from: number;
+  to: number;
+}
+const ANY_ANSWER: StatusRange[] = [{ from: 0, to: 499 }];
+const IS_STATUS = /^[1-5]\d\d$/;
+
+/** `200`, `200-399`, `200,204,300-399`; undefined: the text is no such list. */
+export function parseStatuses(text: string): StatusRange[] | undefined {
+  const ranges = text.split(',').map((one) => {
+    const [from = '', to = from, ...more] = one.split('-');
+    const isRange = IS_STATUS.test(from) && IS_STATUS.test(to) && more.length === 0 && from <= to;
+    return isRange ? { from: Number(from), to: Number(to) } : undefined;
+  });
+  return ranges.every((range) => range !== undefined) ? ranges : undefined;
+}
+
 interface UrlOptions {
   insecure: boolean;
+  /** Empty: any status below 500. */
+  statuses: StatusRange[];
   /** Called when the answer changes (`503`, `ECONNREFUSED`, …): for the message at the deadline. */
   onAnswer?: (text: string) => void;
 }
@@ -152,23 +172,35 @@ function redirected(from: URL, answer: Answer | undefined, seen: Set<string>): U
   return isHttp && to.hostname === from.hostname && !seen.has(to.href) ? to : undefined;
 }
 
-/** One attempt. Redirects on the same host are followed; of a loop, or one too many, the status counts. */
-async function attempt(url: URL, trust: Trust, abort: AbortSignal): Promise<Answer | undefined> {
+/**
+ * One attempt. Redirects on the same host are followed, unless their status was asked for; of a loop, or one
+ * too many, the status counts.
+ */
+async function attempt(
+  url: URL,
+  trust: Trust,
+  statuses: StatusRange[],
+  abort: AbortSignal,
+): Promise<Answer | undefined> {
   const deadline = systemClock.monotonic() + ATTEMPT_MS;
   const seen = new Set<string>();
   for (let at = url; ; ) {
     seen.add(at.href);
     const answer = await ask(at, trust, Math.max(1, deadline - systemClock.monotonic()), abort);
-    const next = seen.size <= MAX_REDIRECTS ? redirected(at, answer, seen) : undefined;
+    const isAsked = answer?.kind === 'status' && isAmong(answer.status, statuses);
+    const next = !isAsked && seen.size <= MAX_REDIRECTS ? redirected(at, answer, seen) : undefined;
     if (!next) return answer;
     at = next;
   }
 }
 
-/** Waits until the URL answers with a status below 500; fails if a certificate is not trusted. */
+const isAmong = (status: number, statuses: StatusRange[]): boolean =>
+  statuses.some(({ from, to }) => status >= from && status <= to);
+
+/** Waits until the URL answers with a status that counts; fails if a certificate is not trusted. */
 export async function waitUrl(
   url: URL,
-  { insecure, onAnswer }: UrlOptions,
+  { insecure, statuses, onAnswer }: UrlOptions,
   abort: AbortSignal,
   report: Report,
 ): Promise<Result<ConditionMet | undefined>> {
@@ -178,7 +210,7 @@ export async function waitUrl(
   let isReported = false;
   const trust = trustOf(url, insecure);
   while (!abort.aborted) {
-    const answer = await attempt(url, trust, abort);
+    const answer = await attempt(url, trust, statuses, abort);
     if (!answer) break;
     if (answer.kind === 'untrusted')
       return fail({
@@ -187,7 +219,7 @@ export async function waitUrl(
         why: answer.why,
         unread: trust.unread ?? null,
       });
-    if (answer.kind === 'status' && answer.status < 500)
+    if (answer.kind === 'status' && isAmong(answer.status, statuses.length > 0 ? statuses : ANY_ANSWER))
       return ok({ condition: 'url', facts: { url: shown, status: answer.status } });
     const text = answer.kind === 'status' ? String(answer.status) : answer.text;
     if (text !== last) onAnswer?.(text);

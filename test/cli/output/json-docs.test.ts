@@ -144,6 +144,7 @@ situation('a job that runs', async (rig) => {
     ['--fail-on', 'one'],
     ['--until-port', `${port}`],
     ['--until-url', url],
+    ['--until-cmd', 'true'],
     ['--until-file', rig.project],
     ['--until-idle', '1ms'],
   ])

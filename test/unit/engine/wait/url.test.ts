@@ -16,7 +16,7 @@ import { CALL_MS } from '../../../rig/until.ts';
 const soon = () => AbortSignal.timeout(CALL_MS);
 const quiet = () => {};
 const wait = (url: string, onAnswer: (text: string) => void = quiet, insecure = false) =>
-  waitUrl(new URL(url), { insecure, onAnswer }, soon(), quiet);
+  waitUrl(new URL(url), { insecure, statuses: [], onAnswer }, soon(), quiet);
 
 async function serve(
   listener: RequestListener,
@@ -169,7 +169,7 @@ test('abort ends an attempt under way', async () => {
     async (port) => {
       const found = await waitUrl(
         new URL(`http://127.0.0.1:${port}/`),
-        { insecure: false },
+        { insecure: false, statuses: [] },
         abort.signal,
         quiet,
       );
