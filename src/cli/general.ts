@@ -61,6 +61,10 @@ function completeWords(words: string[]): number {
 
 /** The exit code of a call without a verb; undefined: the first word is a verb. */
 export async function answerGeneral(name: string | undefined, words: string[]): Promise<number | undefined> {
+  if (process.argv[2] === '--with-guard') {
+    const { endAfterGuard } = require('./with/guard.ts') as typeof import('./with/guard.ts');
+    return endAfterGuard(process.argv.slice(3));
+  }
   // as the first word: `bgjob help --schedules` is no service
   if (/^--(schedules|triggers|target)$/.test(process.argv[2] ?? '')) return runService(process.argv.slice(2));
   if (name === 'completion' && words[0] === 'words') return completeWords(words.slice(1));

@@ -10,7 +10,7 @@ import { isShortage, throwShortages } from '../base/result.ts';
 import { sourceStack } from '../base/source-stack.ts';
 import { recoverAll } from '../engine/automation/recovery.ts';
 import { exitCodeOfFailure, type Failure, type Result } from '../job/failure.ts';
-import type { Exit, Verb } from './command/command.ts';
+import type { Exit, TestsExit, Verb } from './command/command.ts';
 import { Context } from './command/context.ts';
 import { foreignWord } from './command/encoding.ts';
 import { dieOf, interruptCode, interruptedBy } from './command/interrupt.ts';
@@ -30,7 +30,7 @@ export function failWith(output: Output, failure: Failure): number {
 }
 
 /** Where stderr is no terminal, its last line says whose exit code it is. A signal to the call decides it. */
-function printExit(output: Output, exit: Exit): number {
+function printExit(output: Output, exit: Exit | TestsExit): number {
   if (verbOf(process.argv[2])?.exitsZero) return 0;
   const signal = interruptedBy();
   const { code, by } = signal === undefined ? exit : { code: interruptCode(signal), by: 'bgjob' };
@@ -56,7 +56,7 @@ async function command(argv: string[], answerOther: AnswerOther): Promise<number
   }
   const output = new Output(process.env, parsed.value, verb.changes);
   const context = new Context(process.env, output);
-  const result: Result<Exit> = await verb.run(context, parsed.value);
+  const result: Result<Exit | TestsExit> = await verb.run(context, parsed.value);
   const home = context.leavesHome ? undefined : context.home();
   if (home?.ok && home.value)
     await recoverAll(home.value, verb.name === 'kill').catch((thrown) => {

@@ -25,9 +25,11 @@ import { targets } from './commands/targets.ts';
 import { trigger } from './commands/trigger.ts';
 import { wait } from './commands/wait.ts';
 import { watch } from './commands/watch.ts';
+import { withVerb } from './commands/with.ts';
 
 export const VERBS: readonly Verb[] = [
   run,
+  withVerb,
   ls,
   watch,
   status,

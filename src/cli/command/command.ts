@@ -39,6 +39,11 @@ export interface Exit {
   code: number;
   by: 'job' | 'bgjob';
 }
+/** How a call of `with` ended whose tests have run. */
+export interface TestsExit {
+  code: number;
+  by: 'tests';
+}
 export const SUCCESS: Exit = { code: 0, by: 'bgjob' };
 
 export interface Verb<O extends Options = Options> {
@@ -64,7 +69,7 @@ export interface Verb<O extends Options = Options> {
   description: string[];
   examples: [command: string, what: string][];
   options: O;
-  run(context: Context, input: Input<O>): Promise<Result<Exit>>;
+  run(context: Context, input: Input<O>): Promise<Result<Exit | TestsExit>>;
 }
 /** A parsed call: the values of all options, the other words, and whether `--` stood before them. */
 export interface Input<O extends Options = Options> {

@@ -21,6 +21,11 @@ export function noteInterrupt(signal: Interrupt): void {
   if (!isAccepted) received ??= signal;
 }
 
+/** The call dies of this signal at its end, whatever was accepted before. */
+export function dieAtEndOf(signal: Interrupt): void {
+  received = signal;
+}
+
 /** For a call that a signal ends as intended: it does not die of the signal. */
 export function acceptInterrupt(): void {
   isAccepted = true;
@@ -42,6 +47,16 @@ export function onInterrupt(act: () => void): () => void {
   return () => {
     for (const remove of listeners) remove();
   };
+}
+
+/** The same for SIGHUP: the terminal was closed. */
+export function onHangup(act: () => void): () => void {
+  const listener = (): void => {
+    noteInterrupt('SIGHUP');
+    act();
+  };
+  process.on('SIGHUP', listener);
+  return () => process.off('SIGHUP', listener);
 }
 
 /** How long a signal to this process may take, if the kernel gives it to another thread, milliseconds. */

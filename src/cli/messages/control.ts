@@ -1,10 +1,11 @@
-/** Messages of `kill`, `send`, `pause` and `resume`, and which pause keeps a job from going on. */
+/** Messages of `kill`, `with`, `send`, `pause` and `resume`, and which pause keeps a job from going on. */
 import { renderDuration } from '../../base/clock.ts';
-import { plural, safe } from '../../base/text/sanitize.ts';
+import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Pause } from '../../engine/queue/pauses.ts';
 import { howEnded } from '../../engine/queue/queued-job.ts';
 import type { PausedJob, PauseVerb } from '../../engine/stop/pause-job.ts';
 import type { Stopped } from '../../engine/stop/stop-job.ts';
+import type { Failure } from '../../job/failure.ts';
 import { type Session, sessionText } from '../../job/session.ts';
 import type { Settings } from '../../job/settings.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -19,7 +20,7 @@ import {
 import { jobLabel, outcomeText, sentence, stateText } from './job-text.ts';
 import { othersText } from './lists.ts';
 import { portText } from './run.ts';
-import { cannotCombine, textFor, usageError } from './usage.ts';
+import { cannotCombine, textFor, typed, usageError } from './usage.ts';
 
 const processText = (count: number) => plural(count, 'process', 'processes');
 
@@ -91,6 +92,74 @@ export function groupNotes(
     ...(others > 0 ? [`(${othersText(others)})`] : []),
   ];
 }
+
+// with
+
+const WITH_CALL = 'bgjob with --until-port 3000 -- npm run dev -- npm test';
+const LONGEST_CALL = 300;
+const callText = (words: string) => clip(safe(`bgjob with ${words}`), LONGEST_CALL);
+
+export const withRefusal = {
+  words: () => usageError('with needs the command of a server, and that of the tests', WITH_CALL),
+  oneCommand: (call: string) =>
+    usageError(
+      'with needs a second command behind -- : the tests that the server is started for',
+      callText(`${call} -- npm test`),
+    ),
+  noTests: (call: string) =>
+    usageError('with: there is no command behind the last --', callText(`${call} npm test`)),
+  serverLine: (word: string, call: string) =>
+    usageError(
+      `with: behind the second -- begins the command of the tests, and "${clip(safe(word), 80)}" is none; ` +
+        'a server that needs a -- is one word, a shell line',
+      callText(call),
+    ),
+  script: () => usageError('with reads no script: stdin belongs to the tests', WITH_CALL),
+  json: () =>
+    usageError(
+      'with has no --json: stdout belongs to the tests',
+      'bgjob ls --json and bgjob show show the server',
+    ),
+  noCondition: () =>
+    usageError(
+      'with needs a condition that says when the server is ready: --until RE, --until-port N, --until-url URL, ' +
+        '--until-cmd CMD, --until-file PATH or --until-idle DUR',
+      WITH_CALL,
+    ),
+} as const;
+
+export const guardNotStarted = (errno: string): Failure => ({
+  code: 'io',
+  doing: 'start',
+  path: 'sh',
+  errno,
+});
+
+export const reusedServerText = (view: JobView) =>
+  `(${jobLabel(view)} runs already: it is used, and not stopped at the end)`;
+
+export const notReadyText = (view: JobView, afterMs: number) =>
+  `${jobLabel(view)} is not ready after ${renderDuration(afterMs)}: the tests do not run`;
+
+export const serverEndedText = (sentence: string) => `(the server ended: ${sentence}; the tests go on)`;
+
+export const serverLogText = (reference: string) => `(the log of the server: bgjob tail ${reference})`;
+
+export const outOfTimeText = () =>
+  'the time of this call is over (BGJOB_MAX_WAIT): tests and server are stopped. ' +
+  'In a job they may take longer; then bgjob wait @last.';
+
+export const stoppingServerText = (view: JobView, graceMs: number) =>
+  `(stopping ${jobLabel(view)}; what is left after ${renderDuration(graceMs)} is killed)`;
+
+/** `elsewhere`: where the home is by now; false: where it was. */
+export const serverNotStopped = (view: JobView, why: string, elsewhere: string | false): [string, string] => [
+  `${jobLabel(view)} could not be stopped: ${safe(why)}`,
+  `${elsewhere === false ? '' : `BGJOB_HOME=${typed(elsewhere)} `}bgjob kill ${view.id}`,
+];
+
+export const serverWithoutHome = (id: JobId, home: string) =>
+  `job ${id} could not be stopped: its home is no longer at ${safe(home)}`;
 
 // send
 

@@ -3,7 +3,7 @@
  * (--replace). Other calls may do the same at the same instant: the claim of the name in `launch` decides,
  * and a call that loses tries again.
  */
-import { type Draft, launch } from '../../engine/launch/launch.ts';
+import { type Draft, launch, type MayStart } from '../../engine/launch/launch.ts';
 import { processesOf } from '../../engine/observe/leftovers.ts';
 import { nameOwner, nameTaken, waitSettled } from '../../engine/observe/name-owner.ts';
 import { observe } from '../../engine/observe/observe.ts';
@@ -61,8 +61,10 @@ export interface Started {
 }
 
 /** Starts the job at once, or puts it into its queue. */
-const startOrQueue = (home: Home, draft: Draft): Promise<Result<JobId>> =>
-  draft.placement === null ? launch(home, draft) : enqueue(home, { ...draft, placement: draft.placement });
+const startOrQueue = (home: Home, draft: Draft, mayStart?: MayStart): Promise<Result<JobId>> =>
+  draft.placement === null
+    ? launch(home, draft, mayStart)
+    : enqueue(home, { ...draft, placement: draft.placement }, mayStart);
 
 /** A call gives up after losing the name so often: more calls at once than any user makes. */
 const MOST_TRIES = 100;
@@ -70,7 +72,10 @@ const MOST_TRIES = 100;
 /** Whether a job may be started, once those of `leaving` have ended. */
 export type StartCheck = (leaving?: JobId[]) => Promise<Result<void>>;
 
-/** `mayStart` is asked before anything is started. */
+/**
+ * `mayStart` is asked before anything is started, and `onId` is told the id before the job can run. It may be
+ * told another one afterwards: then the job before was not started.
+ */
 export async function startNamed(
   output: Output,
   home: Home,
@@ -78,9 +83,14 @@ export async function startNamed(
   naming: Naming,
   mayStart: StartCheck,
   by: StopFor = 'run --replace',
+  onId: (id: JobId) => void = () => {},
 ): Promise<Result<Started>> {
   const title = jobNameOf(draft);
   const replaced: JobId[] = [];
+  const told = (id: JobId): Result<void> => {
+    onId(id);
+    return ok(undefined);
+  };
   for (let tries = 1; ; tries++) {
     // here the name of a job in a folder above means that job
     const meant = title && (by === 'restart' ? title : titleMeant(home, draft, title, naming));
@@ -101,7 +111,7 @@ export async function startNamed(
     if (!may.ok) return may;
     const titles = title && naming === 'replace' && by === 'run --replace' ? new Set([title, meant!]) : [];
     const earlier = [...titles].flatMap((one) => readClaims(home, one));
-    const launched = meant && owner ? fail(nameTaken(meant, owner)) : await startOrQueue(home, draft);
+    const launched = meant && owner ? fail(nameTaken(meant, owner)) : await startOrQueue(home, draft, told);
     if (launched.ok) {
       for (const { id } of earlier) markSuperseded(home.job(id), launched.value);
       return ok({ id: launched.value, reused: false, replaced });

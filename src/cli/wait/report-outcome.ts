@@ -149,6 +149,12 @@ function printExcerpt(output: Output, { id }: JobView, { stream, lines, isCut, f
   if (isCut) output.note(cutText(id, stream, (first?.last ?? lines).length, first !== null));
 }
 
+/** The lines that are shown of a job that failed, of one that still runs. */
+export function printLastLines(output: Output, home: Home, view: JobView): void {
+  for (const stream of streamsOf(view))
+    printExcerpt(output, view, readExcerpt(home, view, stream, TAIL_LINES));
+}
+
 /** Prints how a job ended, as far as it left processes behind, too. */
 export async function reportEnd(
   output: Output,

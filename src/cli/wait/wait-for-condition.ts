@@ -147,15 +147,22 @@ async function decide(
   return Promise.race([...[...outputs, ...others].map(met), end()]);
 }
 
-/** Waits for the first condition and prints it. `reference`: the job, as it is typed. */
-export async function waitForCondition(
+export interface Awaited {
+  decision: Decision;
+  /** The job afterwards. */
+  now: JobView;
+  /** What the last attempts of URLs and shell lines came to. */
+  answers: Map<string, string>;
+}
+
+/** Waits for the first condition, the end of the job, or the deadline. */
+export async function awaitCondition(
   output: Output,
   home: Home,
   view: JobView,
   conditions: Conditions,
   deadline: Deadline,
-  reference: string,
-): Promise<Result<Exit>> {
+): Promise<Result<Awaited>> {
   const since =
     conditions.since === null
       ? ok(null)
@@ -174,29 +181,56 @@ export async function waitForCondition(
   stopNotes();
   spinner?.stop();
   if (!decided.ok) return decided;
-  const now = observe(home, view.id) ?? goneView(view.id);
-  if (decided.value.kind === 'deadline') {
-    if (!output.json) {
-      for (const [asked, text] of answers) output.note(`(${asked}: ${text})`);
-      if (conditions.ports.length > 0) output.note(portsText(now, await portsOfJob(home, now)));
-    }
+  return ok({ decision: decided.value, now: observe(home, view.id) ?? goneView(view.id), answers });
+}
+
+/** At the deadline: what keeps the conditions from coming true. */
+export async function printUnmet(
+  output: Output,
+  home: Home,
+  { now, answers }: Awaited,
+  { ports }: Conditions,
+): Promise<void> {
+  if (output.json) return;
+  for (const [asked, text] of answers) output.note(`(${asked}: ${text})`);
+  if (ports.length > 0) output.note(portsText(now, await portsOfJob(home, now)));
+}
+
+/** Prints the end of a job that ended before a condition was met. */
+export async function reportEarlyEnd(
+  output: Output,
+  home: Home,
+  now: JobView,
+  conditions: Conditions,
+): Promise<Exit> {
+  // the job succeeded, but the condition was not met
+  const isMissed = isAwaited(conditions) && verdict(now).code === 0;
+  const judged = judgeEnd(now, isMissed ? MISSED : verdict(now));
+  const exit = await reportEnd(output, home, now, 'of a failure', judged);
+  if (isMissed && !output.json) output.note(MISSED_TEXT);
+  return exit;
+}
+
+/** Waits for the first condition and prints it. `reference`: the job, as it is typed. */
+export async function waitForCondition(
+  output: Output,
+  home: Home,
+  view: JobView,
+  conditions: Conditions,
+  deadline: Deadline,
+  reference: string,
+): Promise<Result<Exit>> {
+  const awaited = await awaitCondition(output, home, view, conditions, deadline);
+  if (!awaited.ok) return awaited;
+  const { decision, now } = awaited.value;
+  if (decision.kind === 'deadline') {
+    await printUnmet(output, home, awaited.value, conditions);
     const again = `bgjob wait ${reference} ${conditions.words.join(' ')}`;
     return ok(printStillRunning(output, home, [now], deadline, again));
   }
   deadline.end();
-  if (decided.value.kind === 'met')
-    return ok(printMet(output, home, now, decided.value.met, conditions, reference));
-  // the job succeeded, but the condition was not met
-  const isMissed = isAwaited(conditions) && verdict(now).code === 0;
-  const exit = await reportEnd(
-    output,
-    home,
-    now,
-    'of a failure',
-    judgeEnd(now, isMissed ? MISSED : verdict(now)),
-  );
-  if (isMissed && !output.json) output.note(MISSED_TEXT);
-  return ok(exit);
+  if (decision.kind === 'met') return ok(printMet(output, home, now, decision.met, conditions, reference));
+  return ok(await reportEarlyEnd(output, home, now, conditions));
 }
 
 const portsOfJob = async (home: Home, view: JobView): Promise<number[]> =>
@@ -207,6 +241,18 @@ const MISSED: Exit = { code: EXIT.no, by: 'bgjob' };
 /** Whether a condition is to come true; --fail-on alone waits for the end. */
 const isAwaited = ({ until, ports, urls, lines, files, idleMs }: Conditions): boolean =>
   until.length + ports.length + urls.length + lines.length + files.length > 0 || idleMs !== null;
+
+/** `web 42 ready: it listens on port 3000`. */
+export function printCondition(
+  output: Output,
+  view: JobView,
+  met: ConditionMet,
+  { anyOwner }: Conditions,
+): void {
+  const failed = met.condition === 'fail';
+  const verdict = output.paint(output.answerStream, failed ? 'red' : 'green', failed ? 'failed:' : 'ready:');
+  output.line(`${jobLabel(view)} ${verdict} ${metText(met, anyOwner)}`);
+}
 
 function printMet(
   output: Output,
@@ -225,8 +271,7 @@ function printMet(
     output.object({ ...job, result, condition, ...facts, ...exit });
     return exit;
   }
-  const verdict = output.paint(output.answerStream, failed ? 'red' : 'green', failed ? 'failed:' : 'ready:');
-  output.line(`${jobLabel(view)} ${verdict} ${metText(met, conditions.anyOwner)}`);
+  printCondition(output, view, met, conditions);
   if (failed && view.kind === 'live') output.note(failedOnText(reference));
   // a cursor is one of the log
   if ('cursor' in facts && facts.stream === 'log') output.note(nextMatchText(facts.cursor));

@@ -1,0 +1,121 @@
+/**
+ * The guard of a call of `with`: a small shell that outlives a `kill -9` of the call, and then has the tests and
+ * the server ended. It knows the id of the server before the server is started.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { systemClock } from '../../base/clock.ts';
+import { ownEnvironment } from '../../engine/launch/environment.ts';
+import { homeNow } from '../../engine/observe/home-now.ts';
+import { observe } from '../../engine/observe/observe.ts';
+import { joinPass } from '../../engine/observe/process-pass.ts';
+import { nodeProgram } from '../../engine/os/own-program.ts';
+import { type ProcessStat, readStat } from '../../engine/os/process-identity.ts';
+import { requireTool } from '../../engine/os/programs.ts';
+import { ProcessFamily } from '../../engine/stop/process-family.ts';
+import { stopJob } from '../../engine/stop/stop-job.ts';
+import { EXIT, fail, ok, type Result } from '../../job/failure.ts';
+import type { Home } from '../../job/home/home.ts';
+import type { JobId } from '../../job/spec.ts';
+import { judgeable } from '../jobs/select.ts';
+import { guardNotStarted } from '../messages/control.ts';
+import { WITH_STOP } from './end-server.ts';
+import SCRIPT from './guard.sh';
+
+export const GUARD_WORD = '--with-guard';
+/** The tests are about to be started: their pid is not known yet. */
+const STARTING = 'starting';
+/** How long a server that is just being started is asked again, milliseconds; and how often. */
+const STOP_LIMIT_MS = 60_000;
+const STOP_POLL_MS = 200;
+
+/** The variables by which tests are found whose pid the guard was not told. */
+export const testVariables = (home: Home, id: JobId): Record<string, string> => ({
+  BGJOB_HOME: home.path,
+  BGJOB_WITH_ID: String(id),
+});
+
+export class Guard {
+  private constructor(private readonly child: ChildProcess) {}
+
+  /** Returns when the guard is a child of no process of this call. */
+  static async start(home: Home, graceMs: number): Promise<Result<Guard>> {
+    const { spawn } = require('node:child_process') as typeof import('node:child_process');
+    const end = [
+      nodeProgram(),
+      join(__dirname, 'boot.js'),
+      GUARD_WORD,
+      home.path,
+      home.token,
+      String(graceMs),
+    ];
+    const child = spawn(requireTool('sh'), ['-c', SCRIPT, 'bgjob-with', ...end], {
+      cwd: '/',
+      detached: true,
+      // without the marker of a job that calls: the stop of that job would end the guard, too
+      env: ownEnvironment(process.env),
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    child.stdin?.on('error', () => {});
+    const failed = await new Promise<string | undefined>((resolve) => {
+      child.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+      child.once('exit', (code) => resolve(code === 0 ? undefined : 'EAGAIN'));
+    });
+    return failed === undefined ? ok(new Guard(child)) : fail(guardNotStarted(failed));
+  }
+
+  /** The server of this call; null: there is none to stop. */
+  job(id: JobId | null): void {
+    this.write(`job ${id ?? 'none'}`);
+  }
+  /** The process of the tests; null: there is none. */
+  tests(now: ProcessStat | typeof STARTING | null): void {
+    this.write(`tests ${now === null ? 'none' : now === STARTING ? now : `${now.pid}:${now.startTicks}`}`);
+  }
+  /** All has ended: there is nothing left to do. */
+  done(): void {
+    this.write('done');
+    this.child.stdin?.end();
+  }
+
+  /** A pipe that has room takes it at once: the call may be killed right after. */
+  private write(line: string): void {
+    this.child.stdin?.write(`${line}\n`);
+  }
+}
+
+/** The tests of the call that was killed. */
+async function rootsOf(home: string, job: string, tests: string): Promise<ProcessStat[]> {
+  if (tests === STARTING) {
+    const marker = [`BGJOB_HOME=${home}`, `BGJOB_WITH_ID=${job}`];
+    const seen = [...(await joinPass()).values()];
+    return seen.flatMap(({ stat, variables }) =>
+      marker.every((one) => variables.includes(one)) && stat.ppid <= 1 ? [stat] : [],
+    );
+  }
+  const [pid, startTicks] = tests.split(':').map(Number);
+  const stat = pid ? readStat(pid) : undefined;
+  return stat && stat.startTicks === startTicks ? [stat] : [];
+}
+
+async function stopServer(path: string, token: string, id: JobId): Promise<void> {
+  for (const deadline = systemClock.monotonic() + STOP_LIMIT_MS; systemClock.monotonic() < deadline; ) {
+    const home = await homeNow(path, token, id);
+    const view = home && observe(home, id);
+    const judged = view && judgeable(view);
+    if (!home || !judged?.ok) return;
+    const { graceMs } = judged.value.spec;
+    const done = await stopJob(home, judged.value, { ...WITH_STOP, graceMs, at: systemClock.now() });
+    if (done.ok) return;
+    // it is just being started
+    await systemClock.sleep(STOP_POLL_MS);
+  }
+}
+
+/** What the guard calls at last: ends the tests, then the server. */
+export async function endAfterGuard([path, token, graceMs, job, tests]: string[]): Promise<number> {
+  const roots = await rootsOf(path!, job!, tests!);
+  await new ProcessFamily(roots).end(Number(graceMs));
+  if (job !== 'none') await stopServer(path!, token!, Number(job));
+  return EXIT.ok;
+}

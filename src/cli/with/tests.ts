@@ -1,0 +1,49 @@
+/** The tests of `with`: a process in the foreground of this call, with its stdin, stdout and stderr. */
+import type { ChildProcess } from 'node:child_process';
+import { constants } from 'node:os';
+import { type ProcessStat, readStat } from '../../engine/os/process-identity.ts';
+import { findCommand } from '../../engine/os/programs.ts';
+import type { Failure, Result } from '../../job/failure.ts';
+import type { Context } from '../command/context.ts';
+
+export type TestsEnd =
+  | { kind: 'ended'; code: number; signal: NodeJS.Signals | null }
+  | { kind: 'not-started'; failure: Failure };
+
+export interface RunningTests {
+  /** Undefined: they have ended. */
+  stat: ProcessStat | undefined;
+  ended: Promise<TestsEnd>;
+}
+
+const notStarted = (command: string, errno: string): TestsEnd => ({
+  kind: 'not-started',
+  failure:
+    errno === 'ENOENT'
+      ? { code: 'command-not-found', command }
+      : { code: 'command-not-executable', command, why: 'permission' },
+});
+
+/** Finds the program of the tests along the PATH of the call. */
+export function findTests(context: Context, [command = '']: string[]): Result<string> {
+  const cwd = context.cwd();
+  return cwd.ok ? findCommand(command, context.env['PATH'], cwd.value) : cwd;
+}
+
+/** In the process group of this call: Ctrl-C of the terminal reaches them, and they may read from it. */
+export function startTests(
+  program: string,
+  [command, ...args]: string[],
+  variables: Record<string, string>,
+): RunningTests {
+  const { spawn } = require('node:child_process') as typeof import('node:child_process');
+  const env = { ...process.env, ...variables };
+  const child: ChildProcess = spawn(program, args, { argv0: command, env, stdio: 'inherit' });
+  const ended = new Promise<TestsEnd>((resolve) => {
+    child.once('error', (error: NodeJS.ErrnoException) => resolve(notStarted(command!, error.code ?? '')));
+    child.once('exit', (code, signal) =>
+      resolve({ kind: 'ended', code: code ?? 128 + constants.signals[signal!], signal }),
+    );
+  });
+  return { stat: child.pid === undefined ? undefined : readStat(child.pid), ended };
+}
