@@ -104,10 +104,10 @@ export const withRefusal = {
   oneCommand: (call: string) =>
     usageError(
       'with needs a second command behind -- : the tests that the server is started for',
-      callText(`${call} -- npm test`),
+      callText(`${call} -- TESTS...`),
     ),
   noTests: (call: string) =>
-    usageError('with: there is no command behind the last --', callText(`${call} npm test`)),
+    usageError('with: there is no command behind the last --', callText(`${call} TESTS...`)),
   serverLine: (word: string, call: string) =>
     usageError(
       `with: behind the second -- begins the command of the tests, and "${clip(safe(word), 80)}" is none; ` +

@@ -1,7 +1,6 @@
-# The guard of `bgjob with`: reads from the call which job and which tests it has. At the end of the pipe without
+# The guard of `bgjob with`: reads on descriptor 3 which job and which tests the call has. At the end of the pipe without
 # `done` the call was killed: the arguments are the command that ends both. It is a child of no process of the
 # call, so that no stop of a whole tree ends it.
-exec 3<&0
 {
   trap '' HUP INT QUIT TERM
   job=none tests=none

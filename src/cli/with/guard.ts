@@ -2,8 +2,8 @@
  * The guard of a call of `with`: a small shell that outlives a `kill -9` of the call, and then has the tests and
  * the server ended. It knows the id of the server before the server is started.
  */
-import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { systemClock } from '../../base/clock.ts';
 import { ownEnvironment } from '../../engine/launch/environment.ts';
 import { homeNow } from '../../engine/observe/home-now.ts';
@@ -36,7 +36,7 @@ export const testVariables = (home: Home, id: JobId): Record<string, string> => 
 });
 
 export class Guard {
-  private constructor(private readonly child: ChildProcess) {}
+  private constructor(private readonly pipe: Writable) {}
 
   /** Returns when the guard is a child of no process of this call. */
   static async start(home: Home, graceMs: number): Promise<Result<Guard>> {
@@ -54,14 +54,15 @@ export class Guard {
       detached: true,
       // without the marker of a job that calls: the stop of that job would end the guard, too
       env: ownEnvironment(process.env),
-      stdio: ['pipe', 'ignore', 'ignore'],
+      // not stdin: Node closes that when the first shell has ended
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     });
-    child.stdin?.on('error', () => {});
+    child.stdio[3]?.on('error', () => {});
     const failed = await new Promise<string | undefined>((resolve) => {
       child.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
       child.once('exit', (code) => resolve(code === 0 ? undefined : 'EAGAIN'));
     });
-    return failed === undefined ? ok(new Guard(child)) : fail(guardNotStarted(failed));
+    return failed === undefined ? ok(new Guard(child.stdio[3] as Writable)) : fail(guardNotStarted(failed));
   }
 
   /** The server of this call; null: there is none to stop. */
@@ -75,14 +76,16 @@ export class Guard {
   /** All has ended: there is nothing left to do. */
   done(): void {
     this.write('done');
-    this.child.stdin?.end();
+    this.pipe.end();
   }
 
   /** A pipe that has room takes it at once: the call may be killed right after. */
   private write(line: string): void {
-    this.child.stdin?.write(`${line}\n`);
+    this.pipe.write(`${line}\n`);
   }
 }
+
+const isOfJob = (variable: string): boolean => variable.startsWith('BGJOB_TOKEN=');
 
 /** The tests of the call that was killed. */
 async function rootsOf(home: string, job: string, tests: string): Promise<ProcessStat[]> {
@@ -90,7 +93,7 @@ async function rootsOf(home: string, job: string, tests: string): Promise<Proces
     const marker = [`BGJOB_HOME=${home}`, `BGJOB_WITH_ID=${job}`];
     const seen = [...(await joinPass()).values()];
     return seen.flatMap(({ stat, variables }) =>
-      marker.every((one) => variables.includes(one)) && stat.ppid <= 1 ? [stat] : [],
+      marker.every((one) => variables.includes(one)) && !variables.some(isOfJob) ? [stat] : [],
     );
   }
   const [pid, startTicks] = tests.split(':').map(Number);
