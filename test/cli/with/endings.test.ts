@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { seededChance } from '../../chaos/death.ts';
 import { missing } from '../../rig/needs.ts';
 import { isRunning, processesNaming } from '../../rig/processes.ts';
 import { type Call, type Rig, rigTest } from '../../rig/rig.ts';
+import { IS_WHOLE, someOf } from '../../rig/rounds.ts';
 import { until } from '../../rig/until.ts';
 
 /** A server with two processes, and tests with two; each writes down its pids. */
@@ -66,7 +68,8 @@ for (const [signal, code] of [
 
 rigTest('with, SIGINT: the tests end in their own way, then the server is stopped', async (rig) => {
   // in a group of its own, as a shell makes it: the signal goes to call and tests
-  const handled = `${CALL_LINE.slice(0, -"wait'".length)}trap "exit 9" INT; wait'`;
+  const tests = 'sleep 1000 & echo "$$ $!" > tests.new';
+  const handled = CALL_LINE.replace(tests, () => `trap "exit 9" INT; ${tests}`);
   for (const [line, code] of [
     [CALL_LINE, 130],
     [handled, 9],
@@ -111,22 +114,26 @@ rigTest('with: the signal comes while the server is not ready', async (rig) => {
 });
 
 rigTest('with, killed by KILL at any instant: nothing is left running', async (rig) => {
+  const chance = seededChance('with, killed');
   // each instant of the start, then some that the machine chooses
   const instants: (() => boolean)[] = [
     () => fs.existsSync(join(rig.home, 'jobs')),
-    ...['spec.json', 'alive', 'owner.1', 'state.json', 'shim'].map(
+    // before it has an owner a job counts as lost only after 30 s, and the guard waits for that
+    ...[...(IS_WHOLE ? ['spec.json', 'alive'] : []), 'owner.1', 'state.json', 'shim'].map(
       (name) => () => fs.existsSync(rig.file(nextId, name)),
     ),
     () => pidsIn(rig, 'server').length > 0,
     ...Array.from({ length: 6 }, () => {
-      const at = Date.now() + Math.random() * 1500;
-      return () => Date.now() > at;
+      const afterMs = chance() * 1500;
+      return () => Date.now() - begun > afterMs;
     }),
   ];
   let nextId = 1;
-  for (const isDue of instants) {
+  let begun = 0;
+  for (const isDue of someOf(instants, 5, chance)) {
     for (const name of ['server', 'tests']) fs.rmSync(join(rig.project, name), { force: true });
     const call = rig.startBgjob(CALL);
+    begun = Date.now();
     await until(isDue, (due) => due, 'the instant');
     call.child.kill('SIGKILL');
     await call.answer;
