@@ -86,6 +86,49 @@ export const MUTANTS: Mutant[] = [
       },
     ],
     by: { test: 'cli/wait/wait.test.ts', name: /the end alone of a job that passed or was stopped/ },
+  // ---- with, and the conditions of one's own ----
+  {
+    what: 'the guard of with does not know the server',
+    changes: [
+      {
+        file: 'cli/commands/with.ts',
+        from: 'const told = (id: JobId) => guard.job(id);',
+        to: 'const told = (_: JobId) => guard.job(null);',
+      },
+    ],
+    by: { test: 'cli/with/endings.test.ts', name: /with, ended by SIGKILL/ },
+  },
+  {
+    what: 'with stops a server that it did not start',
+    changes: [
+      {
+        file: 'cli/commands/with.ts',
+        from: 'if (!reused) await endServer(side, home, id);',
+        to: 'await endServer(side, home, id);',
+      },
+    ],
+    by: { test: 'cli/with/with.test.ts', name: /with --reuse/ },
+  },
+  {
+    what: 'with leaves the children of its tests',
+    changes: [
+      {
+        file: 'engine/stop/process-family.ts',
+        from: 'if (this.known.has(ppid) && !this.known.has(pid) && !seen.isSupervisor)',
+        to: 'if (ppid < 0 && !seen.isSupervisor)',
+      },
+    ],
+    by: { test: 'cli/with/endings.test.ts', name: /with, ended by SIGTERM/ },
+  },
+  {
+    what: 'an attempt of --until-cmd leaves its processes',
+    changes: [{ file: 'engine/wait/command.ts', from: 'await endGroup(child.pid);', to: 'child.kill();' }],
+    by: { test: 'cli/wait/until-cmd.test.ts', name: /an attempt ends with the call/ },
+  },
+  {
+    what: '--until-status follows a redirect that was asked for',
+    changes: [{ file: 'engine/wait/url.ts', from: '!isAsked && seen.size', to: 'seen.size' }],
+    by: { test: 'cli/wait/until-status.test.ts', name: /only these count/ },
   },
   // ---- the speed of a batch ----
   {
