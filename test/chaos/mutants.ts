@@ -86,6 +86,7 @@ export const MUTANTS: Mutant[] = [
       },
     ],
     by: { test: 'cli/wait/wait.test.ts', name: /the end alone of a job that passed or was stopped/ },
+  },
   // ---- with, and the conditions of one's own ----
   {
     what: 'the guard of with does not know the server',

@@ -1,7 +1,7 @@
 /** `bgjob with`: starts a server, waits until it is ready, runs tests in the foreground, and stops all of it. */
 import { systemClock } from '../../base/clock.ts';
+import { callerJob } from '../../engine/observe/caller-jobs.ts';
 import { attendAdded } from '../../engine/queue/admission.ts';
-import { callerJob } from '../../engine/wait/caller-jobs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { JobId } from '../../job/spec.ts';
 import { type Exit, type TestsExit, verb } from '../command/command.ts';

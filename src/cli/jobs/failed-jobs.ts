@@ -3,8 +3,9 @@
  * are jobs that a later job replaced, jobs that were stopped on request, and jobs that a schedule or trigger
  * started.
  */
+
+import { callerJobs } from '../../engine/observe/caller-jobs.ts';
 import { QueueOverview } from '../../engine/queue/queue-status.ts';
-import { callerJobs } from '../../engine/wait/caller-jobs.ts';
 import { endFacts } from '../../engine/wait/counted.ts';
 import { failuresOf, findRound, lastAnswered, type Round, type RoundScope } from '../../engine/wait/round.ts';
 import type { Home } from '../../job/home/home.ts';

@@ -4,10 +4,10 @@
  * reference stops them.
  */
 import { statSync } from 'node:fs';
+import { callerJobs } from '../../engine/observe/caller-jobs.ts';
 import { observe } from '../../engine/observe/observe.ts';
 import { liveHere } from '../../engine/observe/resolve.ts';
 import { listUnended } from '../../engine/observe/unended.ts';
-import { callerJobs } from '../../engine/wait/caller-jobs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { givenIds } from '../../job/home/ids.ts';

@@ -145,7 +145,7 @@ export const serverEndedText = (sentence: string) => `(the server ended: ${sente
 
 export const serverLogText = (reference: string) => `(the log of the server: bgjob tail ${reference})`;
 
-export const outOfTimeText = () =>
+export const withOutOfTimeText = () =>
   'the time of this call is over (BGJOB_MAX_WAIT): tests and server are stopped. ' +
   'In a job they may take longer; then bgjob wait @last.';
 

@@ -5,11 +5,11 @@
  */
 
 import { startMissingTargets } from '../../engine/launch/target-service.ts';
+import { callerJob } from '../../engine/observe/caller-jobs.ts';
 import { countLeftovers, markedProcesses, processesOf } from '../../engine/observe/leftovers.ts';
 import { nameOwner } from '../../engine/observe/name-owner.ts';
 import { attendAdded, attendQueue } from '../../engine/queue/admission.ts';
 import type { QueuedDraft } from '../../engine/queue/enqueue.ts';
-import { callerJob } from '../../engine/wait/caller-jobs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { jobNameOf } from '../../job/home/name-claims.ts';

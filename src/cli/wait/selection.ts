@@ -1,6 +1,7 @@
 /** The jobs that `wait` means: references, a batch, a round of a queue or of the project. */
+
+import { callerJobs } from '../../engine/observe/caller-jobs.ts';
 import { type Batch, findBatch } from '../../engine/wait/batch.ts';
-import { callerJobs } from '../../engine/wait/caller-jobs.ts';
 import { findRound, type Round } from '../../engine/wait/round.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';

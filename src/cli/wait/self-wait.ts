@@ -1,6 +1,7 @@
 /** Waits of a job for itself, for a job that started it, or for its slot: they may never end. */
+
+import { callerJob, callerJobs } from '../../engine/observe/caller-jobs.ts';
 import { observe } from '../../engine/observe/observe.ts';
-import { callerJob, callerJobs } from '../../engine/wait/caller-jobs.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { readSlots } from '../../job/queue/queue-files.ts';

@@ -14,7 +14,7 @@ import type { Exit, TestsExit } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { dieAtEndOf, type Interrupt, interruptCode } from '../command/interrupt.ts';
 import { referenceHere } from '../jobs/select.ts';
-import { outOfTimeText, serverEndedText, serverLogText } from '../messages/control.ts';
+import { serverEndedText, serverLogText, withOutOfTimeText } from '../messages/control.ts';
 import { printFailure } from '../messages/failures.ts';
 import { sentence } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
@@ -92,7 +92,7 @@ export async function runTests(
   stopWatch();
   if (first === 'time') {
     output.next(
-      outOfTimeText(),
+      withOutOfTimeText(),
       `bgjob run -- ${['bgjob', ...process.argv.slice(2)].map(quoteWord).join(' ')}`,
     );
     return { code: EXIT.stillRunning, by: 'bgjob' };

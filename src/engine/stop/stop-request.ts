@@ -26,6 +26,7 @@ import type { FirstSignal, Stop, Unseen } from '../../job/state.ts';
 import { type EndedView, type JobView, type LiveView, pauseOf } from '../../job/view.ts';
 import { closeInherited } from '../launch/spawn-supervisor.ts';
 import { wasQueued } from '../launch/stored-environment.ts';
+import { callerJob } from '../observe/caller-jobs.ts';
 import { processRecordsOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { joinPass } from '../observe/process-pass.ts';
@@ -46,7 +47,6 @@ import {
 import { supervisedJob } from '../os/process-table.ts';
 import { dismiss } from '../queue/queued-job.ts';
 import { readShim } from '../shim/shim-record.ts';
-import { callerJob } from '../wait/caller-jobs.ts';
 import { waitEnded } from '../wait/job-end.ts';
 import { continueHelpers, stopProcesses } from './stop-processes.ts';
 
