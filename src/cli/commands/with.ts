@@ -45,9 +45,18 @@ const OPTIONS = {
 const NO_OPTIONS = {
   ...{ 'keep-env': false, stdin: null, pty: false, timeout: null, 'idle-timeout': null, 'on-exit': null },
   ...{ notify: { text: 'never' }, tell: { text: 'never' }, queue: null, slots: null, priority: null },
-  ...{ after: [], 'after-any': [], delay: null, retry: null, backoff: null, batch: null, 'skip-bad': false },
+  ...{
+    after: [],
+    'after-any': [],
+    delay: null,
+    retry: null,
+    'retry-on': null,
+    backoff: null,
+    batch: null,
+    'skip-bad': false,
+  },
 };
-const AT_ONCE = { wish: null, slots: null, retry: 0, backoffMs: 0 };
+const AT_ONCE = { wish: null, slots: null, retry: 0, backoffMs: 0, retryOn: null };
 
 /** How long the whole call may take; null: no limit. A job may run on: nothing waits for its calls. */
 function limitOf(context: Context): Result<number | null> {
@@ -61,6 +70,7 @@ export const withVerb = verb({
   operands: "-- server [args...] -- tests [args...] | 'server line' -- tests [args...]",
   arity: [0, Number.POSITIVE_INFINITY],
   passThrough: true,
+  brief: 'a server for tests',
   changes: true,
   summary: 'start a server, run tests when it is ready, stop it; exit with the code of the tests',
   description: [
