@@ -70,7 +70,7 @@ export const withVerb = verb({
   operands: "-- server [args...] -- tests [args...] | 'server line' -- tests [args...]",
   arity: [0, Number.POSITIVE_INFINITY],
   passThrough: true,
-  brief: 'a server for tests',
+  brief: 'tests',
   changes: true,
   summary: 'start a server, run tests when it is ready, stop it; exit with the code of the tests',
   description: [
