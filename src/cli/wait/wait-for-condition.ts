@@ -99,9 +99,9 @@ function start(
           report,
         ),
       ),
-      ...lines.map((line) => {
-        const { waitCommand } =
-          require('../../engine/wait/command.ts') as typeof import('../../engine/wait/command.ts');
+      ...lines.map(async (line) => {
+        // a file of its own: most calls have no such line
+        const { waitCommand } = await import('../../engine/wait/command.ts');
         const onAnswer = (answer: LineAnswer) => answers.set(lineText(line), lineAnswerText(answer));
         const cwd = 'spec' in view ? view.spec.cwd : '/';
         return waitCommand(line, { home, id, cwd, env: process.env, onAnswer }, abort, report);
