@@ -1,8 +1,9 @@
 /** Jobs that wait, in a list: which of them are shown, and how many more there are. */
-import type { QueueOverview } from '../../engine/queue/queue-status.ts';
+import type { QueueOverview, Waiting } from '../../engine/queue/queue-status.ts';
 import { NO_QUEUE } from '../../job/queue/queue-order.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { JobView } from '../../job/view.ts';
+import { queueOf } from '../messages/job-text.ts';
 import { moreQueuedText, pausedQueueText } from '../messages/lists.ts';
 
 /** So many of each queue are shown to people in a list of all jobs, and in a list of waiting jobs alone. */
@@ -79,4 +80,40 @@ export class QueuedList {
       ];
     });
   }
+}
+
+/** In this order jobs of one queue start: what may start as soon as there is a slot comes first. */
+const START_ORDER: Waiting['kind'][] = ['target', 'slot', 'time', 'after', 'older-bgjob'];
+
+/**
+ * Waiting jobs in the order in which they start: queue by queue; in each the next one first. A job that waits for
+ * a time or for another job is passed over by those behind it. Jobs of paused queues come last.
+ */
+export function inStartOrder<View extends JobView>(
+  views: View[],
+  waitingOf: (view: View) => Waiting | undefined,
+): View[] {
+  const keys = views.map((view) => {
+    const waiting = waitingOf(view);
+    const kind = waiting?.kind ?? 'slot';
+    const rank = START_ORDER.indexOf(kind);
+    return {
+      view,
+      isPaused: kind === 'paused',
+      queue: queueOf(view) ?? '',
+      rank: rank < 0 ? START_ORDER.length : rank,
+      at: waiting?.kind === 'time' ? waiting.at : 0,
+      position: waiting?.position ?? 0,
+    };
+  });
+  keys.sort(
+    (a, b) =>
+      Number(a.isPaused) - Number(b.isPaused) ||
+      (a.queue < b.queue ? -1 : a.queue > b.queue ? 1 : 0) ||
+      a.rank - b.rank ||
+      a.at - b.at ||
+      a.position - b.position ||
+      a.view.id - b.view.id,
+  );
+  return keys.map(({ view }) => view);
 }

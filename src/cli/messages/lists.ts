@@ -170,12 +170,128 @@ export const removedJobsText = (
 
 export const NO_JOBS_HERE = 'no jobs here: bgjob run -- command';
 export const NO_JOB_MATCHES = 'no job matches: Esc shows all';
+export const NO_FAILED_JOB = 'no job of this list failed: F shows all';
+export const NO_OUTPUT_YET = 'no output yet';
 
 export const KEY_TEXT = {
   kill: (label: string, state: string) => `kill ${label} (${state}) and all its processes? y/n`,
   restart: (label: string, state: string, isLive: boolean) =>
     isLive ? `stop ${label} (${state}) and start it again? y/n` : `start ${label} (${state}) again? y/n`,
+  // a key that can do nothing for this job
+  notKilled: (label: string, state: string) => `${label} has ended (${state}): there is nothing to kill`,
+  notRestarted: (label: string, why: string) => `${label} cannot be restarted: ${why}`,
+  noStderr: (label: string) => `${label} has one log for both streams: bgjob run --split makes two`,
 } as const;
+
+/** Why a job of the list cannot be restarted. */
+export const WHY_NO_RESTART = {
+  waits: 'it waits, and has not started',
+  unreadable: 'its records cannot be read here',
+  follower: (label: string) => `${label} has its name now`,
+} as const;
+
+/** The head of an open log. `below`: so many lines are below the window; null: it follows. */
+export function logHeadText(log: {
+  job: string;
+  isSplit: boolean;
+  isErr: boolean;
+  size: string;
+  below: number | null;
+  isLive: boolean;
+  /** The first column that is shown; null: lines are wrapped. */
+  column: number | null;
+}): string {
+  const { job, isSplit, isErr, size, below, isLive, column } = log;
+  const where = below !== null ? `${plural(below, 'line')} below` : isLive ? 'following' : 'end';
+  return [
+    job,
+    ...(isSplit ? [isErr ? 'stderr' : 'stdout'] : []),
+    size,
+    where,
+    ...(column === null ? [] : [column === 1 ? 'lines are cut' : `from column ${column}`]),
+  ].join('  ');
+}
+
+export const agoText = (ms: number): string => `${renderDuration(Math.max(0, ms))} ago`;
+export const removedText = (label: string): string => `${label} was removed: its last lines`;
+
+/** `3 more above, 9 more below`. */
+export const moreJobsText = (above: number, below: number): string =>
+  [
+    ...(above > 0 ? [`${thousands(above)} more above`] : []),
+    ...(below > 0 ? [`${thousands(below)} more below`] : []),
+  ].join(', ');
+
+/** In the head of `watch`: `failures only, /web: 2 of 30`; empty: all jobs are shown. */
+export function shownText(failuresOnly: boolean, filter: string, shown: number, all: number): string {
+  const by = [...(failuresOnly ? ['failures only'] : []), ...(filter === '' ? [] : [`/${filter}`])];
+  return by.length === 0 ? '' : `${by.join(', ')}: ${shown} of ${all}`;
+}
+
+/** What a search in an open log found; `number`: from 1, of `count`. `isWhole`: all of the log is there. */
+export const searchText = {
+  found: (term: string, number: number, count: number, wrapped: 'start' | 'end' | null): string => {
+    const where = wrapped === null ? '' : ` (the search went on at the ${wrapped})`;
+    return `/${term}: ${thousands(number)} of ${thousands(count)}${where}`;
+  },
+  none: (term: string, id: number, isWhole: boolean): string =>
+    isWhole
+      ? `/${term}: not found`
+      : `/${term}: not found in the end of the log that is shown; in all of it: bgjob tail ${id} --grep ...`,
+} as const;
+
+export const NO_TIMES = 'the times of these lines are not known';
+
+/** The keys of `watch`, in groups, for the page that `?` shows. */
+export const KEY_HELP: [title: string, keys: [key: string, what: string][]][] = [
+  [
+    'The list',
+    [
+      ['↑ ↓, j k', 'choose a job'],
+      ['g G', 'the first, the last job'],
+      ['PgUp PgDn', 'a page up, down'],
+      ['⏎, l', 'open the log'],
+      ['/', 'filter by words; Esc ends it'],
+      ['F', 'failures only; F again: all'],
+      ['a', 'all projects, or this one'],
+    ],
+  ],
+  [
+    'The chosen job, also in its log',
+    [
+      ['x', 'kill (y confirms)'],
+      ['r', 'restart (y confirms)'],
+      ['p', 'pause, resume'],
+    ],
+  ],
+  [
+    'The log',
+    [
+      ['↑ ↓, j k', 'scroll'],
+      ['PgUp PgDn', 'a page up, down (b, space)'],
+      ['g G', 'the start; the end, followed'],
+      ['/', 'search; capitals count if typed'],
+      ['n N', 'the next, previous match'],
+      ['w', 'wrap long lines, or cut them'],
+      ['← →, < >', 'sideways, where they are cut'],
+      ['t', 'the time of each line'],
+      ['e', 'stderr, stdout (run --split)'],
+      ['q, Esc, h', 'back to the list'],
+    ],
+  ],
+  [
+    'Everywhere',
+    [
+      ['?', 'this page'],
+      ['^L', 'draw anew'],
+      ['^Z', 'to the shell; fg comes back'],
+      ['q, ^C', 'quit'],
+    ],
+  ],
+];
+export const HELP_TITLE = 'bgjob watch: the keys';
+export const HELP_END = 'any key leaves this page';
+export const HELP_MORE = 'any key: more';
 
 // rows of `show`
 

@@ -15,7 +15,12 @@ const PLAIN = new RegExp(
       '\\u048a-\\u0523',
       '\\u2010-\\u2027',
     ],
-    ...['\\u2030-\\u205e', '\\u2190-\\u21ff', '\\u2500-\\u259f', '\\u2713\\u2714\\u2717\\u2718'],
+    ...[
+      '\\u2030-\\u205e',
+      '\\u2190-\\u21ff',
+      '\\u2500-\\u259f',
+      '\\u25b8\\u25e6\\u2713\\u2714\\u2717\\u2718',
+    ],
   ].join('')}]*$`,
 );
 const wide = () => require('./widths.ts') as typeof import('./widths.ts');
@@ -40,6 +45,12 @@ export function cut(text: string, columns: number): string {
 function cutWide(text: string, columns: number): string {
   const [first] = wide().split(text, columns, 1);
   return widthOf(first!) <= columns ? first! : '';
+}
+
+/** How many characters of a text lie wholly within its first `columns`. */
+export function offsetAt(text: string, columns: number): number {
+  if (columns <= 0) return 0;
+  return PLAIN.test(text) ? Math.min(columns, text.length) : cutWide(text, columns).length;
 }
 
 /** Filled up with spaces to the width of the column. */

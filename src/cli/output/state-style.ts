@@ -1,6 +1,6 @@
 /** The colour of a state. */
 
-import { type JobView, type StateWord, stateWord } from '../../job/view.ts';
+import { isWaiting, type JobView, type StateWord, stateWord } from '../../job/view.ts';
 import type { Color, Output } from './output.ts';
 
 const BAD: readonly StateWord[] = ['killed', 'memory', 'timed-out', 'start-failed', 'lost', 'unreadable'];
@@ -32,4 +32,27 @@ export function toneOfView(view: JobView): Tone {
   if (wasStopped(view)) return 'dim';
   const outcome = view.kind === 'ended' ? view.status.outcome : null;
   return toneOf(stateWord(view), outcome?.kind === 'exited' ? outcome.code : null);
+}
+
+const SIGNS: Record<Tone, string> = { live: '▸', good: '✓', bad: '✗', dim: '-' };
+
+/** One character for the kind of state, one column wide. */
+export function signOf(view: JobView): string {
+  if (isWaiting(view)) return '◦';
+  return stateWord(view) === 'paused' ? '‖' : SIGNS[toneOfView(view)];
+}
+
+/** Our own characters in a locale that is not UTF-8. Those of keys are keys that do the same. */
+const ASCII: Record<string, string> = {
+  ...{ '✓': '+', '✗': '!', '▸': '*', '◦': '.', '‖': '=', '─': '-', '…': '~', '·': '-', '×': 'x' },
+  ...{ '↑': 'k', '↓': 'j', '⏎': 'l', '←': '<', '→': '>' },
+};
+const OWN = new RegExp(`[${Object.keys(ASCII).join('')}]`, 'g');
+export const toAscii = (line: string): string => line.replace(OWN, (sign) => ASCII[sign]!);
+
+/** Whether the terminal of a call shows these characters: the locale, as libc chooses it. */
+export function isUtf8(env: NodeJS.ProcessEnv): boolean {
+  // the console of Linux has few characters
+  if (env['TERM'] === 'linux') return false;
+  return /utf-?8/i.test(env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || '');
 }

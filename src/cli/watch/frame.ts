@@ -1,41 +1,52 @@
 /**
- * The frame of `watch`: a head, the table of jobs with the selected one, and the keys. Pure: from values to
- * lines.
+ * The frame of `watch`: a head, the table of jobs, the end of the log of the selected one, and the keys. Pure:
+ * from values to lines.
  */
-import { Chalk, type ChalkInstance } from 'chalk';
-import { NO_JOB_MATCHES, NO_JOBS_HERE } from '../messages/lists.ts';
-import { cut, fitColumns, GAP, pad, widthOf } from '../output/columns.ts';
+import {
+  moreJobsText,
+  NO_FAILED_JOB,
+  NO_JOB_MATCHES,
+  NO_JOBS_HERE,
+  NO_OUTPUT_YET,
+  shownText,
+} from '../messages/lists.ts';
+import { cut, pad, widthOf } from '../output/columns.ts';
+import { jobTable, type TableState } from './job-table.ts';
+import { chalkOf, keyLine, listKeys, QUESTION_KEYS, type Size, TYPING_KEYS } from './keys.ts';
 import type { JobListing, WatchRow } from './model.ts';
 
-const HEADS = ['ID', 'JOB', 'STATE', 'AGE', 'IDLE', 'CPU', 'MEMORY', 'TARGET', 'PORTS', 'LAST LINE'];
-const [JOB, STATE] = [1, 2];
-/** Shown only where a row has something there. */
-const RARE = ['CPU', 'MEMORY', 'TARGET', 'PORTS'];
-/** Left out in this order where there is little room. */
-const SPARE = ['AGE', 'IDLE', 'CPU', 'MEMORY', 'PORTS'];
-/** A job without a name shows the beginning of its command, up to this part of the window. */
-const JOB_SHARE = 5;
-const LEAST_JOB = 12;
-/** The selected row is marked, also without colours. */
-const MARKED = '> ';
-const UNMARKED = '  ';
-
-/** Rows of a frame that are not jobs: head, column heads; selected job, message, keys. */
+/** Rows of a frame that are neither jobs nor log: head, column heads; the selected job, message, keys. */
 const AROUND = 5;
-export const roomFor = (rows: number): number => Math.max(1, rows - AROUND);
+/** With fewer rows between these there is only the list. */
+const LEAST_SHARED = 8;
+/** The list takes what it needs, at most one in so many rows; the log has the rest. */
+const LIST_SHARE = 2;
 
-const KEYS: [key: string, what: string][] = [
-  ['↑↓', 'move'],
-  ['⏎', 'log'],
-  ['x', 'kill'],
-  ['r', 'restart'],
-  ['p', 'pause'],
-  ['/', 'filter'],
-  ['a', 'all'],
-  ['q', 'quit'],
-];
+export interface BoardLayout {
+  /** So many jobs are shown. */
+  jobs: number;
+  /** One more line says how many are not. */
+  hasMore: boolean;
+  /** So many lines of the log. */
+  log: number;
+}
 
-export interface BoardState {
+/** How the rows of a window are shared between a list of `count` jobs and the log. */
+export function layoutBoard({ rows }: Pick<Size, 'rows'>, count: number): BoardLayout {
+  const room = Math.max(1, rows - AROUND);
+  const list = room < LEAST_SHARED ? room : Math.min(Math.max(count, 1), Math.floor(room / LIST_SHARE));
+  const hasMore = count > list && list > 1;
+  return { jobs: hasMore ? list - 1 : list, hasMore, log: room < LEAST_SHARED ? 0 : room - list };
+}
+
+/** The end of the log of the selected job. */
+export interface LogEnd {
+  /** `stdout`, `stderr`: which of two; empty: there is one. */
+  stream: string;
+  lines: string[];
+}
+
+export interface BoardState extends Omit<TableState, 'selected' | 'rows'> {
   title: string;
   listing: JobListing;
   /** The rows that match the filter. */
@@ -43,129 +54,89 @@ export interface BoardState {
   /** The first row that is shown, and the selected one. */
   top: number;
   selected: number;
-  lastLine(row: WatchRow): string;
-  ports(row: WatchRow): string;
-  usage(row: WatchRow): [cpu: string, memory: string];
+  log: LogEnd;
   everywhere: boolean;
+  failuresOnly: boolean;
   filter: string;
   /** The line above the keys: a question, a text that is being typed, or a message. */
   message: { text: string; kind: 'question' | 'typed' | 'info' | 'failed' } | null;
 }
 
-const chalkOf = (color: boolean): ChalkInstance => new Chalk({ level: color ? 1 : 0 });
-
-/** The keys in one line, as many as fit; the last one, which leaves the view, always. */
-export function keyLine(keys: [string, string][], columns: number, color: boolean): string {
-  const chalk = chalkOf(color);
-  const width = (some: typeof keys) =>
-    some.reduce((sum, [key, what]) => sum + widthOf(key) + widthOf(what) + 3, -2);
-  let shown = keys;
-  while (width(shown) > columns && shown.length > 1) shown = [...shown.slice(0, -2), shown.at(-1)!];
-  return shown.map(([key, what]) => `${chalk.bold(key)} ${chalk.dim(what)}`).join(GAP);
-}
-
-function headLine({ title, listing, filter, everywhere, rows }: BoardState, columns: number, color: boolean) {
+function headLine(state: BoardState, columns: number, color: boolean): string {
+  const { title, listing, filter, failuresOnly, everywhere, rows } = state;
   const chalk = chalkOf(color);
   const counts = listing.counts.map(({ text }) => text).join(' · ') || 'no jobs';
   const scope = everywhere ? 'all projects' : title;
-  const filtered = filter === '' ? '' : `  /${filter}: ${rows.length} of ${listing.rows.length}`;
+  const filtered = shownText(failuresOnly, filter, rows.length, listing.rows.length);
+  // what hides jobs is said first
+  const full = `bgjob  ${filtered === '' ? '' : `${filtered}  `}${scope}`;
   const room = columns - widthOf(counts) - 2;
-  const left = cut(`bgjob  ${scope}${filtered}`, Math.max(0, room));
   const painted = listing.counts.map(({ text, failed }) => (failed ? chalk.red(text) : text)).join(' · ');
-  if (room < 12) return cut(`${counts}${filtered}`, columns);
-  return `${chalk.bold(pad(left, room))}  ${painted || counts}`;
+  if (room < (filtered === '' ? 12 : widthOf(filtered) + 7)) return cut(filtered || counts, columns);
+  return `${chalk.bold(pad(cut(full, room), room))}  ${painted || counts}`;
 }
 
-function tableLines(state: BoardState, size: { columns: number; rows: number }, color: boolean): string[] {
-  const chalk = chalkOf(color);
-  const paint = { live: chalk.green, good: chalk.green, bad: chalk.red, dim: chalk.dim };
-  const shown = state.rows.slice(state.top, state.top + roomFor(size.rows));
-  const cells = shown.map((row) => [
-    String(row.id),
-    row.name ?? cut(row.command, Math.max(LEAST_JOB, Math.floor(size.columns / JOB_SHARE))),
-    row.state,
-    row.age,
-    row.idle,
-    ...state.usage(row),
-    row.target,
-    state.ports(row),
-    state.lastLine(row),
-  ]);
-  const marks = widthOf(MARKED);
-  const fit = fitColumns(
-    HEADS,
-    cells,
-    size.columns - marks,
-    SPARE,
-    RARE.filter((head) => cells.every((texts) => texts[HEADS.indexOf(head)] === '-')),
-  );
-  const { shown: columns, widths } = fit;
-  const line = (texts: string[], style: (text: string, column: number) => string) =>
-    columns.map((n, at) => style(pad(cut(texts[n]!, widths[at]!), widths[at]!), n)).join(GAP);
-  const heads = UNMARKED + line(HEADS, (text) => chalk.dim(text));
-  return [
-    heads,
-    ...cells.map((texts, n) => {
-      const row = shown[n]!;
-      if (state.top + n === state.selected) return chalk.inverse(MARKED + line(texts, (text) => text));
-      return (
-        UNMARKED +
-        line(texts, (text, column) => {
-          if (column === STATE && (row.tone === 'bad' || !row.isOld)) return paint[row.tone](text);
-          if (column === JOB && !row.isOld && row.name !== null) return chalk.bold(text);
-          return row.isOld || !row.isLive ? chalk.dim(text) : text;
-        })
-      );
-    }),
-  ];
+const RULE = '─';
+
+/** Names the job and what is shown of its log. */
+function separatorLine(state: BoardState, layout: BoardLayout, columns: number, color: boolean): string {
+  const row = state.rows[state.selected];
+  if (!row) return '';
+  const stream = layout.log > 0 && state.log.stream !== '' ? `, ${state.log.stream}` : '';
+  const queue = row.queue === null ? '' : `, queue ${row.queue}`;
+  const where = state.everywhere ? `  in ${row.project}` : '';
+  const text = `${row.label}${stream}${queue}: ${row.command}${where}`;
+  const { dim } = chalkOf(color);
+  if (layout.log === 0) return dim(cut(text, columns));
+  const title = cut(text, Math.max(1, columns - 4));
+  return dim(`${RULE} ${title} ${RULE.repeat(Math.max(0, columns - widthOf(title) - 3))}`);
 }
 
-/** The whole frame. */
-export function renderBoard(
-  state: BoardState,
-  size: { columns: number; rows: number },
+function logLines(
+  { log, rows, selected }: BoardState,
+  room: number,
+  columns: number,
   color: boolean,
 ): string[] {
+  if (room === 0 || !rows[selected]) return [];
+  if (log.lines.length === 0) return [chalkOf(color).dim(cut(`  ${NO_OUTPUT_YET}`, columns))];
+  return log.lines.slice(-room).map((line) => cut(line, columns));
+}
+
+const emptyText = ({ failuresOnly, filter }: BoardState): string =>
+  filter !== '' ? NO_JOB_MATCHES : failuresOnly ? NO_FAILED_JOB : NO_JOBS_HERE;
+
+/** The whole frame. */
+export function renderBoard(state: BoardState, size: Size, color: boolean): string[] {
   const chalk = chalkOf(color);
   const { columns, rows } = size;
   const selected = state.rows[state.selected];
+  const layout = layoutBoard(size, state.rows.length);
+  const shown = state.rows.slice(state.top, state.top + layout.jobs);
+  const below = state.rows.length - state.top - shown.length;
   const table =
-    state.rows.length > 0
-      ? tableLines(state, size, color)
-      : ['', `  ${state.filter === '' ? NO_JOBS_HERE : NO_JOB_MATCHES}`];
-  const frame = [headLine(state, columns, color), ...table].slice(0, Math.max(1, rows - 3));
-  while (frame.length < rows - 3) frame.push('');
-  const hidden = state.rows.length - roomFor(rows);
-  const more = hidden > 0 ? `${state.selected + 1} of ${state.rows.length}` : '';
-  const rest = [more, ...state.listing.rest].filter((text) => text !== '').join('; ');
-  const what = selected
-    ? `${selected.label}: ${selected.command}${state.everywhere ? `  in ${selected.project}` : ''}`
-    : '';
+    shown.length > 0
+      ? jobTable({ ...state, rows: shown, selected }, columns, color)
+      : ['', cut(`  ${emptyText(state)}`, columns)];
+  const more = layout.hasMore ? [chalk.dim(cut(`  ${moreJobsText(state.top, below)}`, columns))] : [];
+  const list = [...table, ...more];
+  if (layout.log === 0) while (list.length < rows - AROUND + 1) list.push('');
+  const upper = [
+    headLine(state, columns, color),
+    ...list,
+    separatorLine(state, layout, columns, color),
+    ...logLines(state, layout.log, columns, color),
+  ].slice(0, Math.max(1, rows - 2));
+  while (upper.length < rows - 2) upper.push('');
   const { message } = state;
-  const below = message ? message.text : rest;
-  const style = {
-    question: chalk.bold,
-    typed: (text: string) => text,
-    info: (text: string) => text,
-    failed: chalk.red,
-  };
-  return [
-    ...frame,
-    chalk.dim(cut(what, columns)),
-    message ? style[message.kind](cut(below, columns)) : chalk.dim(cut(below, columns)),
-    keyLine(
-      message?.kind === 'typed' ? TYPING_KEYS : message?.kind === 'question' ? QUESTION_KEYS : KEYS,
-      columns,
-      color,
-    ),
-  ];
+  const plain = (text: string) => text;
+  const styles = { question: chalk.bold, typed: plain, info: plain, failed: chalk.red };
+  const note = cut(message ? message.text : state.listing.rest.join('; '), columns);
+  const keys =
+    message?.kind === 'typed'
+      ? TYPING_KEYS
+      : message?.kind === 'question'
+        ? QUESTION_KEYS
+        : listKeys(selected);
+  return [...upper, (message ? styles[message.kind] : chalk.dim)(note), keyLine(keys, columns, color)];
 }
-
-const TYPING_KEYS: [string, string][] = [
-  ['⏎', 'keep'],
-  ['Esc', 'all jobs'],
-];
-const QUESTION_KEYS: [string, string][] = [
-  ['y', 'yes'],
-  ['n', 'no'],
-];

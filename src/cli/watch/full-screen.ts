@@ -17,6 +17,8 @@ import {
   exitAlternativeScreen,
 } from 'ansi-escapes';
 
+import { isUtf8, toAscii } from '../output/state-style.ts';
+
 const RESET = '\x1b[0m';
 const WRAP_OFF = '\x1b[?7l';
 const WRAP_ON = '\x1b[?7h';
@@ -48,6 +50,7 @@ export class Screen {
   private shown: string[] | undefined;
   private isOpen = false;
   private readonly undo: (() => void)[] = [];
+  private readonly toShow = isUtf8(process.env) ? (line: string) => line : toAscii;
 
   constructor(use: ScreenUse) {
     this.use = use;
@@ -76,23 +79,21 @@ export class Screen {
     this.input.pause();
   }
 
-  /**
-   * Columns and rows for frames. The last column stays free: erasing the rest of a line there would erase a
-   * character.
-   */
+  /** Columns and rows for frames. */
   get size(): { columns: number; rows: number } {
     const [columns, rows] = isatty(1) ? (process.stdout as WriteStream).getWindowSize() : [0, 0];
-    return { columns: Math.max(1, (columns || 80) - 1), rows: rows || 24 };
+    return { columns: columns || 80, rows: rows || 24 };
   }
 
   /** Shows these lines from the top: at most as many as there are rows, none wider than the window. */
   draw(lines: string[]): void {
     if (!this.isOpen) return;
     const { rows } = this.size;
-    const frame = Array.from({ length: rows }, (_, row) => lines[row] ?? '');
+    const frame = Array.from({ length: rows }, (_, row) => this.toShow(lines[row] ?? ''));
     let text = this.shown ? '' : eraseScreen;
+    // erased first: behind the last column it would erase a character
     for (const [row, line] of frame.entries())
-      if (line !== (this.shown?.[row] ?? '')) text += cursorTo(0, row) + line + RESET + eraseEndLine;
+      if (line !== (this.shown?.[row] ?? '')) text += cursorTo(0, row) + eraseEndLine + line + RESET;
     this.shown = frame;
     if (text !== '') this.write(beginSynchronizedOutput + text + endSynchronizedOutput);
   }

@@ -1,114 +1,344 @@
 /**
- * The frame of an open log: its last lines, wrapped. The view follows the log unless it was scrolled back.
+ * An open log: its last lines, wrapped or cut, and searched. The view follows the log unless it was scrolled
+ * back; then it stays at its lines while the log grows.
  */
-import { Chalk } from 'chalk';
 import { renderSize } from '../../base/clock.ts';
-import type { Stream } from '../../job/log/log.ts';
+import { unstyled } from '../../base/text/sgr.ts';
+import { KEY_TEXT, logHeadText, NO_OUTPUT_YET, removedText, searchText } from '../messages/lists.ts';
 import { beginningHint } from '../messages/wait.ts';
-import { cut, wrap } from '../output/columns.ts';
-import { keyLine } from './frame.ts';
+import { cut, widthOf, wrap } from '../output/columns.ts';
+import { type Mark, partSideways, sliceMarked } from '../output/styled.ts';
+import type { Key } from './full-screen.ts';
+import { chalkOf, keyLine, logKeys, QUESTION_KEYS, SEARCH_KEYS, type Size } from './keys.ts';
+import { LogTail } from './log-tail.ts';
 import type { WatchModel, WatchRow } from './model.ts';
 
 /** So much of the log can be scrolled; `tail` shows the rest. */
-const MOST_LINES = 5000;
-const MOST_BYTES = 512 * 1024;
-const TAB = '        ';
+const MOST = { lines: 5000, bytes: 512 * 1024 };
+const MOST_CHARACTERS = 4000;
+/** A key moves so many columns sideways. */
+const SIDE_STEP = 20;
+/** Head, message, keys. */
+const AROUND = 3;
 
-const KEYS: [string, string][] = [
-  ['↑↓', 'scroll'],
-  ['G', 'follow'],
-  ['x', 'kill'],
-  ['r', 'restart'],
-  ['e', 'stderr'],
-  ['q', 'back'],
-];
+/** A row of the window: a line, and which part of it. */
+interface Place {
+  line: number;
+  part: number;
+}
+interface Part {
+  from: number;
+  to: number;
+  /** More of the line follows, and is not shown. */
+  isCut?: boolean;
+}
+interface Match {
+  line: number;
+  from: number;
+  to: number;
+}
+interface Search {
+  term: string;
+  pattern: RegExp;
+  /** The match that is meant, by the offset of its line: lines before it may go. */
+  current: { start: number; from: number } | null;
+  wrapped: 'start' | 'end' | null;
+  matches: { of: string[]; list: Match[] } | null;
+}
+
+/** Literal; capitals count only if there is one in the term. */
+const patternOf = (term: string): RegExp =>
+  new RegExp(term.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'), /\p{Lu}/u.test(term) ? 'gu' : 'giu');
 
 export class Pager {
   readonly id: number;
-  private readonly model: WatchModel;
-  private stream: Stream = 'log';
-  private read = { stamp: '-', size: 0, lines: [] as string[] };
-  private wrapped: { columns: number; from: string[]; lines: string[] } | undefined;
-  /** Lines below the window; 0: it follows. */
-  private below = 0;
-  private page = 1;
+  private readonly tail: LogTail;
+  private label: string;
+  /** Null: it follows the end. */
+  private top: Place | null = null;
+  /** What the window shows now. */
+  private shown: Place[] = [];
+  private room = 1;
+  private columns = 80;
+  private isWrapped = true;
+  private left = 0;
+  /** A text for a search that is being typed. */
+  private typed: string | undefined;
+  private search: Search | null = null;
 
-  constructor(model: WatchModel, row: WatchRow) {
-    this.model = model;
+  constructor(model: WatchModel, row: Pick<WatchRow, 'id' | 'label'>, color: boolean) {
     this.id = row.id;
+    this.label = row.label;
+    this.tail = new LogTail(model, row.id, MOST, MOST_CHARACTERS, color);
   }
 
   /** Reads the log again if it changed; returns whether it did. */
   refresh(): boolean {
-    const stamp = this.model.logStamp(this.id, this.stream);
-    if (stamp === this.read.stamp) return false;
-    const { lines, bytes: size } = this.model.logLines(this.id, this.stream, MOST_LINES, MOST_BYTES);
-    const before = this.wrapped?.lines.length ?? 0;
-    this.read = { stamp, size, lines: lines.map((line) => line.replaceAll('\t', TAB)) };
-    // a view that was scrolled back stays where it is
-    if (this.below > 0 && this.wrapped) this.below += this.wrap(this.wrapped.columns).length - before;
+    const before = this.tail.ending;
+    if (!this.tail.refresh()) return false;
+    const { starts } = this.tail.ending;
+    // lines at the beginning may be gone
+    if (this.top) this.top = { ...this.top, line: lineFrom(starts, before.starts[this.top.line] ?? 0) };
     return true;
   }
 
-  /** Moves by so many lines, or pages; up is back. */
-  scroll(by: number, unit: 'lines' | 'pages' = 'lines'): void {
-    this.below = Math.max(0, this.below - by * (unit === 'pages' ? this.page : 1));
+  /** `back`: it was the key that leaves the log. `other`: it has no meaning here. */
+  press({ name, text }: Key, row: WatchRow | undefined): 'done' | 'back' | 'other' | { message: string } {
+    if (this.typed !== undefined) this.type({ name, text });
+    else if (name === 'escape' && this.search) this.search = null;
+    else if (name === 'q' || name === 'escape' || name === 'h') return 'back';
+    else if (name === 'up' || name === 'k') this.scroll(-1);
+    else if (name === 'down' || name === 'j') this.scroll(1);
+    else if (name === 'pageup' || name === 'b') this.scroll(1 - this.room);
+    else if (name === 'pagedown' || name === 'space') this.scroll(this.room - 1);
+    else if (name === 'home' || text === 'g') this.top = { line: 0, part: 0 };
+    else if (name === 'end' || text === 'G') this.top = null;
+    else if (text === '/') this.typed = '';
+    else if (text === 'n') this.find(1, true);
+    else if (text === 'N') this.find(-1, true);
+    else if (name === 'w') this.toggleWrap();
+    else if (text === '>' || (name === 'right' && !this.isWrapped)) this.moveSideways(SIDE_STEP);
+    else if (text === '<' || (name === 'left' && !this.isWrapped)) this.moveSideways(-SIDE_STEP);
+    else if (name === 'left') return 'back';
+    else if (name === 'e' && row?.isSplit) this.toggleStream();
+    else if (name === 'e' && row) return { message: KEY_TEXT.noStderr(row.label) };
+    else return 'other';
+    return 'done';
   }
-  follow(): void {
-    this.below = 0;
+
+  private type({ name, text }: Key): void {
+    const typed = this.typed ?? '';
+    if (name === 'return' || name === 'enter') {
+      this.typed = undefined;
+      // no term: the last one again
+      const term = typed === '' ? (this.search?.term ?? '') : typed;
+      if (term === '') return;
+      const isNew = term !== this.search?.term;
+      if (isNew)
+        this.search = { term, pattern: patternOf(term), current: null, wrapped: null, matches: null };
+      this.find(1, !isNew);
+    } else if (name === 'escape') this.typed = undefined;
+    else if (name === 'backspace') this.typed = [...typed].slice(0, -1).join('');
+    else this.typed = typed + text;
   }
-  toStart(): void {
-    this.below = Number.MAX_SAFE_INTEGER;
+
+  private toggleWrap(): void {
+    this.isWrapped = !this.isWrapped;
+    this.left = 0;
+    if (this.top) this.top = { ...this.top, part: 0 };
   }
-  /** The other stream, where there are two. */
-  toggle(): void {
-    this.stream = this.stream === 'log' ? 'err' : 'log';
-    this.read = { stamp: '-', size: 0, lines: [] };
-    this.below = 0;
+
+  /** Only where lines are cut. */
+  private moveSideways(by: number): void {
+    if (!this.isWrapped) this.left = Math.max(0, this.left + by);
+  }
+
+  private toggleStream(): void {
+    this.tail.choose(this.tail.stream === 'log' ? 'err' : 'log');
+    this.top = null;
+    if (this.search) this.search = { ...this.search, current: null, matches: null };
+  }
+
+  private scroll(by: number): void {
+    let place = this.shown[0];
+    for (let n = Math.abs(by); n > 0 && place; n--) {
+      const next = by < 0 ? this.before(place) : this.after(place);
+      if (!next) break;
+      place = next;
+    }
+    if (place) this.top = place;
+  }
+
+  private partsOf(line: number): Part[] {
+    const text = unstyled(this.tail.ending.lines[line] ?? '');
+    if (!this.isWrapped) return [partSideways(text, this.left, this.columns)];
+    let at = 0;
+    return wrap(text, this.columns).map((part) => {
+      at += part.length;
+      return { from: at - part.length, to: at };
+    });
+  }
+
+  private before({ line, part }: Place): Place | undefined {
+    if (part > 0) return { line, part: part - 1 };
+    return line > 0 ? { line: line - 1, part: this.partsOf(line - 1).length - 1 } : undefined;
+  }
+  private after({ line, part }: Place): Place | undefined {
+    if (part + 1 < this.partsOf(line).length) return { line, part: part + 1 };
+    return line + 1 < this.tail.ending.lines.length ? { line: line + 1, part: 0 } : undefined;
+  }
+
+  /** Fills the window, from its top or from the end of the log; at the end it follows. */
+  private arrange(): void {
+    const { lines } = this.tail.ending;
+    const shown: Place[] = [];
+    if (this.top) {
+      const line = Math.min(this.top.line, lines.length - 1);
+      const part = Math.min(this.top.part, this.partsOf(line).length - 1);
+      for (let place: Place | undefined = lines.length > 0 ? { line, part } : undefined; place; ) {
+        shown.push(place);
+        place = this.after(place);
+        if (place && shown.length === this.room) {
+          this.shown = shown;
+          return;
+        }
+      }
+      this.top = null;
+    }
+    shown.length = 0;
+    const last = lines.length - 1;
+    let place: Place | undefined = last < 0 ? undefined : { line: last, part: this.partsOf(last).length - 1 };
+    for (; place && shown.length < this.room; place = this.before(place)) shown.unshift(place);
+    this.shown = shown;
+  }
+
+  private matchesOf(search: Search): Match[] {
+    const { lines } = this.tail.ending;
+    if (search.matches?.of !== lines) {
+      const list = lines.flatMap((text, line) =>
+        [...unstyled(text).matchAll(search.pattern)].map(({ index, 0: found }) => ({
+          ...{ line, from: index, to: index + found.length },
+        })),
+      );
+      search.matches = { of: lines, list };
+    }
+    return search.matches.list;
+  }
+
+  /** Which of the matches is the current one; -1: none. */
+  private currentOf(search: Search, matches: Match[]): number {
+    const { current } = search;
+    const { starts } = this.tail.ending;
+    return current
+      ? matches.findIndex(({ line, from }) => starts[line] === current.start && from === current.from)
+      : -1;
+  }
+
+  /** Goes to the next match, or the one before. `isNext`: not the one at the current place. */
+  private find(by: 1 | -1, isNext: boolean): void {
+    const { search } = this;
+    if (!search) return;
+    const matches = this.matchesOf(search);
+    if (matches.length === 0) return;
+    const { starts } = this.tail.ending;
+    const at = this.currentOf(search, matches);
+    let index: number;
+    if (at >= 0 && isNext) index = at + by;
+    else {
+      // from the top of the window on
+      const top = this.shown[0] ?? { line: 0, part: 0 };
+      const from = this.partsOf(top.line)[top.part]?.from ?? 0;
+      const next = matches.findIndex(
+        (one) => one.line > top.line || (one.line === top.line && one.to > from),
+      );
+      const first = next < 0 ? matches.length : next;
+      index = by > 0 ? first : first - 1;
+    }
+    search.wrapped = index >= matches.length ? 'start' : index < 0 ? 'end' : null;
+    const match = matches[(index + matches.length) % matches.length]!;
+    search.current = { start: starts[match.line]!, from: match.from };
+    this.reveal(match);
+  }
+
+  /** Moves the window so that a match is in it. */
+  private reveal(match: Match): void {
+    const text = unstyled(this.tail.ending.lines[match.line]!);
+    if (!this.isWrapped) {
+      const [start, end] = [widthOf(text.slice(0, match.from)), widthOf(text.slice(0, match.to))];
+      if (start < this.left || end >= this.left + this.columns)
+        this.left = Math.max(0, start - Math.floor(this.columns / 2));
+      if (end < this.columns) this.left = 0;
+    }
+    const part = this.isWrapped ? this.partsOf(match.line).findIndex(({ to }) => match.from < to) : 0;
+    const isShown = this.shown.some((place) => place.line === match.line && place.part === part);
+    // it does not run away with the log
+    if (isShown) this.top = this.shown[0]!;
+    else {
+      let place: Place = { line: match.line, part: Math.max(0, part) };
+      for (let n = Math.floor(this.room / 3); n > 0; n--) place = this.before(place) ?? place;
+      this.top = place;
+    }
   }
 
   /** `row`: undefined if the job is gone. */
   render(
     row: WatchRow | undefined,
-    message: string | null,
-    { columns, rows }: { columns: number; rows: number },
+    message: { text: string; isQuestion: boolean } | null,
+    { columns, rows }: Size,
     color: boolean,
   ): string[] {
-    const chalk = new Chalk({ level: color ? 1 : 0 });
-    const room = Math.max(1, rows - 3);
-    this.page = Math.max(1, room - 1);
-    const lines = this.wrap(columns);
-    this.below = Math.min(this.below, Math.max(0, lines.length - room));
-    const end = lines.length - this.below;
-    const shown = lines.slice(Math.max(0, end - room), end);
-    const where = this.below > 0 ? `${this.below} lines below` : row?.isLive ? 'following' : 'end';
-    const size = renderSize(this.read.size);
-    const head = row
-      ? `${row.label}  ${row.state}  ${this.stream === 'err' ? 'stderr  ' : ''}${size}  ${where}`
-      : `job ${this.id} was removed`;
-    const blank = lines.length === 0 ? ['', '  no output yet'] : shown;
-    const isAll = this.read.size <= MOST_BYTES && this.read.lines.length < MOST_LINES;
-    const cutOff = isAll || this.below + room < lines.length ? '' : beginningHint(this.id);
+    const chalk = chalkOf(color);
+    this.room = Math.max(1, rows - AROUND);
+    this.columns = columns;
+    this.label = row?.label ?? this.label;
+    this.arrange();
+    const { lines, bytes, isWhole } = this.tail.ending;
+    const shown = lines.length === 0 ? ['', cut(`  ${NO_OUTPUT_YET}`, columns)] : this.renderLines();
+    const last = this.shown.at(-1);
+    const head = logHeadText({
+      job: row ? `${row.label}  ${row.state}` : removedText(this.label),
+      isSplit: row?.isSplit === true,
+      isErr: this.tail.stream === 'err',
+      size: renderSize(bytes),
+      below: this.top && last ? lines.length - 1 - last.line : null,
+      isLive: row?.isLive === true,
+      column: this.isWrapped ? null : this.left + 1,
+    });
+    const note = this.noteOf(row, isWhole);
+    const keys =
+      this.typed !== undefined
+        ? SEARCH_KEYS
+        : message?.isQuestion
+          ? QUESTION_KEYS
+          : logKeys(row, this.search !== null);
+    const text = this.typed !== undefined && !message?.isQuestion ? `/${this.typed}_` : message?.text;
     return [
       chalk.bold(cut(head, columns)),
-      ...blank,
-      ...new Array<string>(Math.max(0, room - blank.length)).fill(''),
-      message === null
-        ? chalk.dim(cut(cutOff || (row?.command ?? ''), columns))
-        : chalk.bold(cut(message, columns)),
-      keyLine(
-        KEYS.filter(([key]) => key !== 'e' || row?.isSplit),
-        columns,
-        color,
-      ),
+      ...shown,
+      ...new Array<string>(Math.max(0, this.room - shown.length)).fill(''),
+      text === undefined ? chalk.dim(cut(note, columns)) : chalk.bold(cut(text, columns)),
+      keyLine(keys, columns, color),
     ];
   }
 
-  private wrap(columns: number): string[] {
-    if (this.wrapped?.columns !== columns || this.wrapped.from !== this.read.lines) {
-      const lines = this.read.lines.flatMap((line) => wrap(line, columns));
-      this.wrapped = { columns, from: this.read.lines, lines };
+  /** Below the log: what a search found, where the rest of the log is, or the command. */
+  private noteOf(row: WatchRow | undefined, isWhole: boolean): string {
+    if (this.search) {
+      const { term, wrapped } = this.search;
+      const matches = this.matchesOf(this.search);
+      const at = this.currentOf(this.search, matches);
+      return matches.length === 0
+        ? searchText.none(term, this.id, isWhole)
+        : searchText.found(term, at + 1, matches.length, wrapped);
     }
-    return this.wrapped.lines;
+    const isAtStart = this.shown[0]?.line === 0 && this.shown[0].part === 0;
+    return isAtStart && !isWhole ? beginningHint(this.id) : (row?.command ?? '');
   }
+
+  private renderLines(): string[] {
+    const { lines } = this.tail.ending;
+    const { search } = this;
+    const marks = new Map<number, Mark[]>();
+    if (search) {
+      const matches = this.matchesOf(search);
+      const current = matches[this.currentOf(search, matches)];
+      const [from, to] = [this.shown[0]!.line, this.shown.at(-1)!.line];
+      for (const match of matches)
+        if (match.line >= from && match.line <= to)
+          marks.set(match.line, [
+            ...(marks.get(match.line) ?? []),
+            { ...match, isCurrent: match === current },
+          ]);
+    }
+    return this.shown.map(({ line, part }) => {
+      const { from, to, isCut } = this.partsOf(line)[part]!;
+      return sliceMarked(lines[line]!, from, to, marks.get(line) ?? []) + (isCut ? '…' : '');
+    });
+  }
+}
+
+/** The first line that begins at this offset or later. */
+function lineFrom(starts: number[], offset: number): number {
+  const found = starts.findIndex((start) => start >= offset);
+  return found < 0 ? Math.max(0, starts.length - 1) : found;
 }

@@ -7,12 +7,15 @@ import { ignoreSystemError } from '../../base/result.ts';
 import { readableLines, safe } from '../../base/text/sanitize.ts';
 import { recoverAll } from '../../engine/automation/recovery.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
+import type { QueueOverview } from '../../engine/queue/queue-status.ts';
 import { readUsage } from '../../engine/usage/job-usage.ts';
 import { PastRuns } from '../../engine/usage/past-runs.ts';
 import { HomeWatcher } from '../../engine/wait/home-watcher.ts';
+import type { Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
-import { Log, type Stream } from '../../job/log/log.ts';
+import { jobNameOf } from '../../job/home/name-claims.ts';
+import { Log, type Piece, type Stream } from '../../job/log/log.ts';
 import type { JobId } from '../../job/spec.ts';
 import { isWaiting, type JobView, stateWord } from '../../job/view.ts';
 import type { Verb } from '../command/command.ts';
@@ -21,12 +24,13 @@ import { parseWords } from '../command/split-argv.ts';
 import { type Choice, pickJobs } from '../jobs/job-filter.ts';
 import { cellsOf, type ProcessFacts, portsCell, readProcessFacts, targetCell } from '../jobs/job-rows.ts';
 import { isOld } from '../jobs/ls-page.ts';
+import { inStartOrder } from '../jobs/queued-rows.ts';
 import { countStates } from '../jobs/summary.ts';
 import { messageOf } from '../messages/failures.ts';
-import { commandLine, jobLabel, usageCells } from '../messages/job-text.ts';
-import { NO_JOBS_YET } from '../messages/lists.ts';
+import { commandLine, jobLabel, queueOf, usageCells } from '../messages/job-text.ts';
+import { agoText, NO_JOBS_YET, WHY_NO_RESTART } from '../messages/lists.ts';
 import { MemoryOutput } from '../output/output.ts';
-import { type Tone, toneOfView } from '../output/state-style.ts';
+import { signOf, type Tone, toneOfView } from '../output/state-style.ts';
 
 /** A job as a row. */
 export interface WatchRow {
@@ -35,15 +39,27 @@ export interface WatchRow {
   label: string;
   /** Its name; null: it has none. */
   name: string | null;
+  /** One character for its kind of state, also without colours. */
+  sign: string;
   state: string;
   tone: Tone;
-  age: string;
-  idle: string;
+  /** How long it has run, ran, or waits; `1m05s of ~2m10s` while it runs. */
+  time: string;
+  shortTime: string;
+  /** Of a live job the time since its last output, of an ended one since its end. */
+  since: string;
   command: string;
   project: string;
+  /** The name of its queue; null: it is in none. */
+  queue: string | null;
   isOld: boolean;
   isLive: boolean;
   isPaused: boolean;
+  /** What can be done to it. */
+  mayKill: boolean;
+  mayPause: boolean;
+  /** Why it cannot be restarted; null: it can. */
+  whyNoRestart: string | null;
   /** `-`: this machine. */
   target: string;
   /** stderr has a log of its own. */
@@ -57,6 +73,22 @@ export interface JobListing {
   rest: string[];
 }
 
+/** So much of the end of a log at most. */
+export interface LogAmount {
+  lines: number;
+  bytes: number;
+}
+
+export interface LogEnding {
+  lines: string[];
+  /** The offset in the log at which each begins. */
+  starts: number[];
+  /** The size of the log. */
+  bytes: number;
+  /** Its beginning is among the lines. */
+  isWhole: boolean;
+}
+
 /** The process table is read this often at most, and takes a twentieth of the time at most. Milliseconds. */
 const FACTS_MS = 2000;
 const FACTS_SHARE = 20;
@@ -64,11 +96,26 @@ const FACTS_SHARE = 20;
 const RECOVERY_MS = 5000;
 const LAST_BYTES = 4096;
 const LAST_LINES = 10;
+const LAST_CLIP = 500;
 
-/** Running jobs first, then waiting ones; else as in `ls`. */
-function rankOf(view: JobView): number {
-  if (view.kind !== 'live') return 2;
-  return isWaiting(view) ? 1 : 0;
+/** Running jobs first, then waiting ones in the order in which they start; else as in `ls`. */
+function inOrder(views: JobView[], overview: QueueOverview): JobView[] {
+  const waiting = views.filter(isWaiting);
+  const running = views.filter((view) => view.kind === 'live' && !isWaiting(view));
+  return [
+    ...running,
+    ...inStartOrder(waiting, (view) => overview.waitingOf(view)),
+    ...views.filter(({ kind }) => kind !== 'live'),
+  ];
+}
+
+/** Names of live jobs, each with the job that has it. */
+function ownersOf(views: JobView[]): Map<string, JobView> {
+  const named = views.flatMap((view) => {
+    const title = view.kind === 'live' ? jobNameOf(view.spec) : null;
+    return title ? [[`${title.name}\n${title.project}`, view] as const] : [];
+  });
+  return new Map(named);
 }
 
 export class WatchModel {
@@ -106,17 +153,23 @@ export class WatchModel {
 
   /** The jobs as they are now. */
   async read(): Promise<JobListing> {
-    const home = this.open();
+    const opened = this.open();
+    if (!opened.ok) {
+      const { message, hint } = messageOf(opened.failure);
+      return { rows: [], counts: [], rest: [safe(hint === undefined ? message : `${message} (${hint})`)] };
+    }
+    const home = opened.value;
     if (!home) return { rows: [], counts: [], rest: [NO_JOBS_YET] };
     const live = listLive(home);
     this.watcher!.watchJobs(live);
     const choice = { ...this.choice, everywhere: this.everywhere };
     const picked = pickJobs(home, this.here, choice, false);
-    const views = [...picked.views()].sort((a, b) => rankOf(a) - rankOf(b));
+    const views = inOrder([...picked.views()], picked.overview);
     await this.readProcessFacts(home, views);
     this.views = new Map(views.map((view) => [view.id, view]));
     const now = systemClock.now();
-    const rows = views.map((view) => this.rowOf(home, view, picked.overview, now));
+    const owners = ownersOf(views);
+    const rows = views.map((view) => this.rowOf(home, view, picked.overview, now, owners));
     return { rows, counts: countStates(views, picked.hidden()), rest: picked.rest() };
   }
 
@@ -150,23 +203,28 @@ export class WatchModel {
     return usageCells(this.home && view ? readUsage(this.home, view) : null);
   }
 
+  /** The log with the newer output. Of one that does not exist there is none. */
+  newestStream({ id, isSplit }: Pick<WatchRow, 'id' | 'isSplit'>): { stream: Stream; stamp: string } {
+    const streams = isSplit ? (['log', 'err'] as const) : (['log'] as const);
+    const stats = streams.flatMap((stream) => {
+      const stat = this.home && statSync(this.home.job(id)[stream], { throwIfNoEntry: false });
+      return stat && stat.size > 0 ? [{ stream, stat }] : [];
+    });
+    const [last] = stats.sort((a, b) => b.stat.mtimeMs - a.stat.mtimeMs);
+    if (!last) return { stream: 'log', stamp: '' };
+    return { stream: last.stream, stamp: `${last.stream} ${last.stat.size} ${last.stat.mtimeMs}` };
+  }
+
   /** The last line with text; empty if there is none. Read again only when the log has grown. */
-  lastLine({ id, isSplit }: WatchRow): string {
-    const job = this.home!.job(id);
+  lastLine(row: WatchRow): string {
     try {
-      const stats = (isSplit ? (['log', 'err'] as const) : (['log'] as const)).flatMap((stream) => {
-        const stat = statSync(job[stream], { throwIfNoEntry: false });
-        return stat && stat.size > 0 ? { stream, stat } : [];
-      });
-      // the log with the newer output
-      const [last] = stats.sort((a, b) => b.stat.mtimeMs - a.stat.mtimeMs);
-      if (!last) return '';
-      const stamp = `${last.stream} ${last.stat.size} ${last.stat.mtimeMs}`;
-      const known = this.lasts.get(id);
+      const { stream, stamp } = this.newestStream(row);
+      if (stamp === '') return '';
+      const known = this.lasts.get(row.id);
       if (known?.stamp === stamp) return known.text;
-      const lines = this.logLines(id, last.stream, LAST_LINES, LAST_BYTES).lines;
+      const lines = this.readLog(row.id, stream, { lines: LAST_LINES, bytes: LAST_BYTES })?.lines ?? [];
       const text = (lines.findLast((line) => line.trim() !== '') ?? '').trim().replaceAll('\t', ' ');
-      this.lasts.set(id, { stamp, text });
+      this.lasts.set(row.id, { stamp, text });
       return text;
     } catch (thrown) {
       ignoreSystemError(thrown);
@@ -174,21 +232,28 @@ export class WatchModel {
     }
   }
 
-  /** The last lines of a log, readable, and its size in bytes. */
-  logLines(id: JobId, stream: Stream, most: number, mostBytes: number): { lines: string[]; bytes: number } {
+  /** The last lines of a log, readable; undefined if it is gone. `styled`: with their colours and styles. */
+  readLog(
+    id: JobId,
+    stream: Stream,
+    most: LogAmount,
+    styled = false,
+    clipAt = LAST_CLIP,
+  ): LogEnding | undefined {
     const log = this.home && Log.open(this.home.job(id), stream);
-    if (!log) return { lines: [], bytes: 0 };
+    if (!log) return undefined;
     try {
-      const piece = log.lastLines(most, mostBytes);
-      return { lines: readableLines(piece.bytes), bytes: piece.size };
+      const piece = log.lastLines(most.lines, most.bytes);
+      const lines = readableLines(piece.bytes, clipAt, styled);
+      return { lines, starts: startsOf(piece, lines.length), bytes: piece.size, isWhole: piece.from === 0 };
     } finally {
       log.close();
     }
   }
 
-  /** Changes when the log is written to; cheap. */
+  /** Changes when the log is written to; cheap. Empty: it is gone. */
   logStamp(id: JobId, stream: Stream): string {
-    const stat = statSync(this.home!.job(id)[stream], { throwIfNoEntry: false });
+    const stat = this.home && statSync(this.home.job(id)[stream], { throwIfNoEntry: false });
     return stat ? `${stat.size} ${stat.mtimeMs}` : '';
   }
 
@@ -203,13 +268,19 @@ export class WatchModel {
     return { text: safe(hint === undefined ? message : `${message} (${hint})`), failed: true };
   }
 
-  private open(): Home | undefined {
-    if (this.home) return this.home;
+  /** The home; undefined if there is none. It may come, go, and be another one at the same path. */
+  private open(): Result<Home | undefined> {
     const opened = this.context.home();
-    if (!opened.ok || !opened.value) return undefined;
-    this.home = opened.value;
-    this.watcher = new HomeWatcher(this.home);
-    return this.home;
+    const home = opened.ok ? opened.value : undefined;
+    if (home === undefined || home.token !== this.home?.token) {
+      this.watcher?.close();
+      this.watcher = home && new HomeWatcher(home);
+      this.past = undefined;
+      this.views.clear();
+      this.lasts.clear();
+    }
+    this.home = home;
+    return opened;
   }
 
   /** Ports and leftovers, as long as that is cheap; and the recovery that every command does at its end. */
@@ -231,27 +302,62 @@ export class WatchModel {
     await recoverAll(home, true);
   }
 
-  private rowOf(home: Home, view: JobView, overview: Parameters<typeof cellsOf>[3], now: number): WatchRow {
+  private rowOf(
+    home: Home,
+    view: JobView,
+    overview: QueueOverview,
+    now: number,
+    owners: Map<string, JobView>,
+  ): WatchRow {
     const facts = { ...this.facts, portsOf: () => undefined };
     this.past ??= new PastRuns(home);
-    const [, name, state, age, took, idle] = cellsOf(home, view, facts, overview, undefined, this.past);
+    const [, name, cell, age, took, idle] = cellsOf(home, view, facts, overview, undefined, this.past);
     const spec = 'spec' in view ? view.spec : null;
+    const queue = queueOf(view);
+    const isLive = view.kind === 'live';
+    // how long a job waits is its age
+    const time = isLive && took === '-' ? age! : took!;
+    const ended = view.kind === 'ended' && view.status.endKnown ? agoText(now - view.status.endedAt) : '-';
     return {
       id: view.id,
       label: jobLabel(view),
       name: spec?.name == null ? null : name!,
-      state: state!,
+      sign: signOf(view),
+      state: isWaiting(view) && queue !== null ? `${cell} (${safe(queue)})` : cell!,
       tone: toneOfView(view),
-      // `1m05s of ~2m10s` says more
-      age: took!.includes('~') ? took! : age!,
-      idle: idle!,
+      time,
+      shortTime: time.replace(/ of ~.*/, ''),
+      since: isLive ? idle! : ended,
       command: commandLine(view),
       project: safe(spec?.project ?? ''),
+      queue: queue === null ? null : safe(queue),
       isOld: isOld(view, now),
-      isLive: view.kind === 'live',
+      isLive,
       isPaused: stateWord(view) === 'paused',
+      mayKill: isLive || facts.countLeftovers(view) > 0,
+      mayPause: isLive && view.status.phase !== 'stopping' && !isWaiting(view) && spec?.target === null,
+      whyNoRestart: whyNoRestart(view, owners),
       target: targetCell(view),
       isSplit: spec?.split === true,
     };
   }
+}
+
+/** As far as the list knows it; the verb may know more. */
+function whyNoRestart(view: JobView, owners: Map<string, JobView>): string | null {
+  if (view.kind !== 'live' && view.kind !== 'ended') return WHY_NO_RESTART.unreadable;
+  if (isWaiting(view)) return WHY_NO_RESTART.waits;
+  const title = jobNameOf(view.spec);
+  const owner = title && owners.get(`${title.name}\n${title.project}`);
+  return owner && owner.id !== view.id ? WHY_NO_RESTART.follower(jobLabel(owner)) : null;
+}
+
+/** Where each of `count` lines begins. Of a log that moves the cursor that is about right. */
+function startsOf({ bytes, from }: Pick<Piece, 'bytes' | 'from'>, count: number): number[] {
+  const starts = bytes.length > 0 ? [from] : [];
+  for (let at = bytes.indexOf(10); at >= 0 && at + 1 < bytes.length; at = bytes.indexOf(10, at + 1))
+    starts.push(from + at + 1);
+  const extra = count - starts.length;
+  if (extra <= 0) return starts.slice(-extra);
+  return [...Array.from({ length: extra }, (_, n) => from - extra + n), ...starts];
 }
