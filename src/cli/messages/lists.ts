@@ -197,12 +197,17 @@ export function logHeadText(log: {
   isErr: boolean;
   size: string;
   below: number | null;
+  /** And more lines, which are not read yet. */
+  isBehind: boolean;
   isLive: boolean;
   /** The first column that is shown; null: lines are wrapped. */
   column: number | null;
 }): string {
-  const { job, isSplit, isErr, size, below, isLive, column } = log;
-  const where = below !== null ? `${plural(below, 'line')} below` : isLive ? 'following' : 'end';
+  const { job, isSplit, isErr, size, below, isBehind, isLive, column } = log;
+  const isAtEnd = below === null || below === 0;
+  const end = !isLive ? 'end' : below === null ? 'following' : 'not following';
+  const more = isBehind ? 'more than ' : '';
+  const where = isAtEnd && !isBehind ? end : `${more}${plural(below ?? 0, 'line')} below`;
   return [
     job,
     ...(isSplit ? [isErr ? 'stderr' : 'stdout'] : []),
@@ -230,9 +235,12 @@ export function shownText(failuresOnly: boolean, filter: string, shown: number, 
 
 /** What a search in an open log found; `number`: from 1, of `count`. `isWhole`: all of the log is there. */
 export const searchText = {
+  /** `number` 0: the line of the current one is gone. */
   found: (term: string, number: number, count: number, wrapped: 'start' | 'end' | null): string => {
     const where = wrapped === null ? '' : ` (the search went on at the ${wrapped})`;
-    return `/${term}: ${thousands(number)} of ${thousands(count)}${where}`;
+    const of = number === 0 ? '' : `${thousands(number)} of `;
+    const counted = `${thousands(count)} ${count === 1 ? 'match' : 'matches'}`;
+    return `/${term}: ${of}${counted}${where}`;
   },
   none: (term: string, id: number, isWhole: boolean): string =>
     isWhole
@@ -251,8 +259,8 @@ export const KEY_HELP: [title: string, keys: [key: string, what: string][]][] = 
       ['g G', 'the first, the last job'],
       ['PgUp PgDn', 'a page up, down'],
       ['⏎, l', 'open the log'],
-      ['/', 'filter by words; Esc ends it'],
-      ['F', 'failures only; F again: all'],
+      ['/', 'filter by words; Esc: all'],
+      ['F', 'failures only, or all'],
       ['a', 'all projects, or this one'],
     ],
   ],
@@ -268,14 +276,14 @@ export const KEY_HELP: [title: string, keys: [key: string, what: string][]][] = 
     'The log',
     [
       ['↑ ↓, j k', 'scroll'],
-      ['PgUp PgDn', 'a page up, down (b, space)'],
-      ['g G', 'the start; the end, followed'],
-      ['/', 'search; capitals count if typed'],
+      ['PgUp PgDn', 'a page up, down'],
+      ['g G', 'the start; follow the end'],
+      ['/', 'search for a text'],
       ['n N', 'the next, previous match'],
-      ['w', 'wrap long lines, or cut them'],
-      ['← →, < >', 'sideways, where they are cut'],
+      ['w', 'wrap or cut long lines'],
+      ['← →, < >', 'sideways in cut lines'],
       ['t', 'the time of each line'],
-      ['e', 'stderr, stdout (run --split)'],
+      ['e', 'stderr, or stdout'],
       ['q, Esc, h', 'back to the list'],
     ],
   ],
@@ -284,7 +292,7 @@ export const KEY_HELP: [title: string, keys: [key: string, what: string][]][] = 
     [
       ['?', 'this page'],
       ['^L', 'draw anew'],
-      ['^Z', 'to the shell; fg comes back'],
+      ['^Z', 'to the shell (fg: back)'],
       ['q, ^C', 'quit'],
     ],
   ],

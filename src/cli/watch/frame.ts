@@ -71,9 +71,10 @@ function headLine(state: BoardState, columns: number, color: boolean): string {
   // what hides jobs is said first
   const full = `bgjob  ${filtered === '' ? '' : `${filtered}  `}${scope}`;
   const room = columns - widthOf(counts) - 2;
+  const left = room >= widthOf(filtered) + 7 ? full : filtered;
+  if (room < Math.max(12, widthOf(left === full ? '' : left))) return cut(filtered || counts, columns);
   const painted = listing.counts.map(({ text, failed }) => (failed ? chalk.red(text) : text)).join(' · ');
-  if (room < (filtered === '' ? 12 : widthOf(filtered) + 7)) return cut(filtered || counts, columns);
-  return `${chalk.bold(pad(cut(full, room), room))}  ${painted || counts}`;
+  return `${chalk.bold(pad(cut(left, room), room))}  ${painted || counts}`;
 }
 
 const RULE = '─';

@@ -18,11 +18,11 @@ const UNMARKED = '  ';
  * In a narrow window one thing after the other gives way: long names first, at last whole columns. `job` and
  * `last` are the least widths of these two.
  */
-const STEPS: { job?: number; last?: number; isShort?: true; without?: string }[] = [
+const STEPS: { job?: number; last?: number; state?: number; isShort?: true; without?: string }[] = [
   { job: 24, last: 16 },
   { isShort: true },
-  { job: 16 },
-  { last: 12 },
+  { job: 16, last: 12 },
+  { job: 14, last: 10 },
   { without: 'IDLE/END' },
   { job: 12 },
   { without: 'PORTS' },
@@ -30,6 +30,7 @@ const STEPS: { job?: number; last?: number; isShort?: true; without?: string }[]
   { without: 'CPU' },
   { without: 'TARGET' },
   { without: 'TIME' },
+  { state: 14 },
   { job: 8, last: 8 },
 ];
 
@@ -62,6 +63,7 @@ function chooseColumns(cells: string[][], short: string[], width: number): Colum
     job = Math.min(job, step.job ?? job);
     last = step.last ?? last;
     isShort ||= step.isShort === true;
+    natural[STATE] = Math.min(natural[STATE]!, step.state ?? natural[STATE]!);
     shown = shown.filter((n) => HEADS[n] !== step.without);
   }
   // commands without a name have what no last line needs

@@ -46,13 +46,14 @@ export const listKeys = (row: WatchRow | undefined): KeyHint[] => [
 ];
 
 /** `row`: undefined if the job was removed. */
-export const logKeys = (row: WatchRow | undefined, isSearching: boolean): KeyHint[] => [
+export const logKeys = (row: WatchRow | undefined, isSearching: boolean, isWrapped: boolean): KeyHint[] => [
   ['↑↓', 'scroll'],
   ['G', 'follow'],
   ['/', 'search'],
   ...(isSearching ? [['nN', 'next'] as KeyHint] : []),
   ...actionKeys(row),
-  ['w', 'wrap'],
+  ['w', isWrapped ? 'cut' : 'wrap'],
+  ...(isWrapped ? [] : [['<>', 'sideways'] as KeyHint]),
   ['t', 'times'],
   ...(row?.isSplit ? [['e', 'stderr'] as KeyHint] : []),
   ['?', 'keys'],

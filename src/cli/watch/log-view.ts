@@ -56,6 +56,8 @@ export class Pager {
   private label: string;
   /** Null: it follows the end. */
   private top: Place | null = null;
+  /** It stays where a search went, also at the end of the log. */
+  private isPinned = false;
   /** What the window shows now. */
   private shown: Place[] = [];
   private room = 1;
@@ -74,11 +76,10 @@ export class Pager {
 
   /** Reads the log again if it changed; returns whether it did. */
   refresh(): boolean {
-    const before = this.tail.ending;
-    if (!this.tail.refresh()) return false;
-    const { starts } = this.tail.ending;
-    // lines at the beginning may be gone
-    if (this.top) this.top = { ...this.top, line: lineFrom(starts, before.starts[this.top.line] ?? 0) };
+    const top = this.top && this.tail.ending.starts[this.top.line];
+    if (!this.tail.refresh(top ?? null)) return false;
+    // lines at the beginning may have gone
+    if (this.top) this.top = { ...this.top, line: lineFrom(this.tail.ending.starts, top ?? 0) };
     return true;
   }
 
@@ -91,8 +92,8 @@ export class Pager {
     else if (name === 'down' || name === 'j') this.scroll(1);
     else if (name === 'pageup' || name === 'b') this.scroll(1 - this.room);
     else if (name === 'pagedown' || name === 'space') this.scroll(this.room - 1);
-    else if (name === 'home' || text === 'g') this.top = { line: 0, part: 0 };
-    else if (name === 'end' || text === 'G') this.top = null;
+    else if (name === 'home' || text === 'g') this.moveTo({ line: 0, part: 0 });
+    else if (name === 'end' || text === 'G') this.moveTo(null);
     else if (text === '/') this.typed = '';
     else if (text === 'n') this.find(1, true);
     else if (text === 'N') this.find(-1, true);
@@ -135,7 +136,7 @@ export class Pager {
 
   private toggleStream(): void {
     this.tail.choose(this.tail.stream === 'log' ? 'err' : 'log');
-    this.top = null;
+    this.moveTo(null);
     if (this.search) this.search = { ...this.search, current: null, matches: null };
   }
 
@@ -146,7 +147,11 @@ export class Pager {
       if (!next) break;
       place = next;
     }
-    if (place) this.top = place;
+    if (place) this.moveTo(place);
+  }
+
+  private moveTo(top: Place | null): void {
+    [this.top, this.isPinned] = [top, false];
   }
 
   private partsOf(line: number): Part[] {
@@ -182,6 +187,10 @@ export class Pager {
           this.shown = shown;
           return;
         }
+      }
+      if (this.isPinned && shown.length > 0) {
+        this.shown = shown;
+        return;
       }
       this.top = null;
     }
@@ -252,6 +261,7 @@ export class Pager {
     const part = this.isWrapped ? this.partsOf(match.line).findIndex(({ to }) => match.from < to) : 0;
     const isShown = this.shown.some((place) => place.line === match.line && place.part === part);
     // it does not run away with the log
+    this.isPinned = true;
     if (isShown) this.top = this.shown[0]!;
     else {
       let place: Place = { line: match.line, part: Math.max(0, part) };
@@ -281,6 +291,7 @@ export class Pager {
       isErr: this.tail.stream === 'err',
       size: renderSize(bytes),
       below: this.top && last ? lines.length - 1 - last.line : null,
+      isBehind: this.tail.isBehind,
       isLive: row?.isLive === true,
       column: this.isWrapped ? null : this.left + 1,
     });
@@ -290,7 +301,7 @@ export class Pager {
         ? SEARCH_KEYS
         : message?.isQuestion
           ? QUESTION_KEYS
-          : logKeys(row, this.search !== null);
+          : logKeys(row, this.search !== null, this.isWrapped);
     const text = this.typed !== undefined && !message?.isQuestion ? `/${this.typed}_` : message?.text;
     return [
       chalk.bold(cut(head, columns)),
