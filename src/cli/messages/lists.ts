@@ -248,8 +248,6 @@ export const searchText = {
       : `/${term}: not found in the end of the log that is shown; in all of it: bgjob tail ${id} --grep ...`,
 } as const;
 
-export const NO_TIMES = 'the times of these lines are not known';
-
 /** The keys of `watch`, in groups, for the page that `?` shows. */
 export const KEY_HELP: [title: string, keys: [key: string, what: string][]][] = [
   [

@@ -10,6 +10,16 @@ import type { Output } from '../output/output.ts';
 /** A time with its `~`, and a space. */
 const COLUMNS = 21;
 
+/** The times of the lines of one log. */
+export function lineTimesOf(home: Home, view: JobView, stream: Stream): LineTimes {
+  const spec = 'spec' in view ? view.spec : undefined;
+  const state = 'state' in view ? view.state : null;
+  const startedAt = 'status' in view && 'startedAt' in view.status ? view.status.startedAt : null;
+  // an earlier attempt began before this one
+  const bornAt = (state?.attempt === 1 ? startedAt : null) ?? spec?.createdAt ?? 0;
+  return new LineTimes(home.job(view.id), stream, bornAt, (spec?.target ?? null) !== null);
+}
+
 export class Stamps {
   private readonly times: LineTimes;
   private isRough = false;
@@ -23,12 +33,7 @@ export class Stamps {
     private readonly view: JobView,
     private readonly stream: Stream,
   ) {
-    const spec = 'spec' in view ? view.spec : undefined;
-    const state = 'state' in view ? view.state : null;
-    const startedAt = 'status' in view && 'startedAt' in view.status ? view.status.startedAt : null;
-    // an earlier attempt began before this one
-    const bornAt = (state?.attempt === 1 ? startedAt : null) ?? spec?.createdAt ?? 0;
-    this.times = new LineTimes(home.job(view.id), stream, bornAt, (spec?.target ?? null) !== null);
+    this.times = lineTimesOf(home, view, stream);
   }
 
   refresh(): void {

@@ -2,12 +2,11 @@
 import { homedir } from 'node:os';
 import { KEY_TEXT } from '../messages/lists.ts';
 import { layoutBoard, renderBoard } from './frame.ts';
-import { type Key, Screen, type ScreenEnd } from './full-screen.ts';
+import { type Key, Screen, type ScreenEnd, WakeableSleep } from './full-screen.ts';
 import { helpPages } from './keys.ts';
 import { LogTail } from './log-tail.ts';
 import { Pager } from './log-view.ts';
 import type { JobListing, WatchModel, WatchRow } from './model.ts';
-import { WakeableSleep } from './wakeable-sleep.ts';
 
 /** The list is read again after this, because ages grow; the log that is shown is asked for more. Milliseconds. */
 const POLL_MS = 1000;
@@ -17,7 +16,7 @@ const LOG_END_POLL_MS = 250;
 const LOG_SHARE = 8;
 /** So much of the log is read for the list. */
 const LOG_END = { lines: 200, bytes: 32 * 1024 };
-const LOG_END_CHARACTERS = 500;
+const LOG_END_CLIP = 500;
 /** A message stays for so long, milliseconds. */
 const MESSAGE_MS = 8000;
 
@@ -139,7 +138,9 @@ class View {
     if (!isShown) this.logEnd = undefined;
     else {
       if (this.logEnd?.id !== row.id)
-        this.logEnd = new LogTail(this.model, row.id, LOG_END, LOG_END_CHARACTERS, this.terminal.color);
+        this.logEnd = new LogTail(this.model, row.id, LOG_END, {
+          ...{ styled: this.terminal.color, clipAt: LOG_END_CLIP, byLine: false },
+        });
       if (row.isSplit) this.logEnd.choose(this.model.newestStream(row).stream);
     }
     return this.logEnd?.refresh() === true;

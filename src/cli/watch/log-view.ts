@@ -2,14 +2,18 @@
  * An open log: its last lines, wrapped or cut, and searched. The view follows the log unless it was scrolled
  * back; then it stays at its lines while the log grows.
  */
-import { renderSize } from '../../base/clock.ts';
+
+import type { ChalkInstance } from 'chalk';
+import { renderSize, renderTime } from '../../base/clock.ts';
 import { unstyled } from '../../base/text/sgr.ts';
-import { KEY_TEXT, logHeadText, NO_OUTPUT_YET, removedText, searchText } from '../messages/lists.ts';
-import { beginningHint } from '../messages/wait.ts';
-import { cut, widthOf, wrap } from '../output/columns.ts';
-import { type Mark, partSideways, sliceMarked } from '../output/styled.ts';
+import type { LineTime, LineTimes } from '../../job/log/line-times.ts';
+import { KEY_TEXT, logHeadText, NO_OUTPUT_YET, removedText } from '../messages/lists.ts';
+import { beginningHint, roughTimesText, unknownTimesText } from '../messages/wait.ts';
+import { cut, pad, widthOf, wrap } from '../output/columns.ts';
+import { partSideways, sliceMarked } from '../output/styled.ts';
 import type { Key } from './full-screen.ts';
 import { chalkOf, keyLine, logKeys, QUESTION_KEYS, SEARCH_KEYS, type Size } from './keys.ts';
+import type { LogSearch, Match } from './log-search.ts';
 import { LogTail } from './log-tail.ts';
 import type { WatchModel, WatchRow } from './model.ts';
 
@@ -32,26 +36,10 @@ interface Part {
   /** More of the line follows, and is not shown. */
   isCut?: boolean;
 }
-interface Match {
-  line: number;
-  from: number;
-  to: number;
-}
-interface Search {
-  term: string;
-  pattern: RegExp;
-  /** The match that is meant, by the offset of its line: lines before it may go. */
-  current: { start: number; from: number } | null;
-  wrapped: 'start' | 'end' | null;
-  matches: { of: string[]; list: Match[] } | null;
-}
-
-/** Literal; capitals count only if there is one in the term. */
-const patternOf = (term: string): RegExp =>
-  new RegExp(term.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'), /\p{Lu}/u.test(term) ? 'gu' : 'giu');
 
 export class Pager {
   readonly id: number;
+  private readonly model: WatchModel;
   private readonly tail: LogTail;
   private label: string;
   /** Null: it follows the end. */
@@ -66,18 +54,26 @@ export class Pager {
   private left = 0;
   /** A text for a search that is being typed. */
   private typed: string | undefined;
-  private search: Search | null = null;
+  private search: LogSearch | null = null;
+  /** The time of each line is shown. */
+  private times: LineTimes | null = null;
+  /** So wide is a time, with the space behind it; 0: none is shown. */
+  private margin = 0;
 
   constructor(model: WatchModel, row: Pick<WatchRow, 'id' | 'label'>, color: boolean) {
     this.id = row.id;
     this.label = row.label;
-    this.tail = new LogTail(model, row.id, MOST, MOST_CHARACTERS, color);
+    this.model = model;
+    const look = { styled: color, clipAt: MOST_CHARACTERS, byLine: false };
+    this.tail = new LogTail(model, row.id, MOST, look);
   }
 
   /** Reads the log again if it changed; returns whether it did. */
   refresh(): boolean {
     const top = this.top && this.tail.ending.starts[this.top.line];
     if (!this.tail.refresh(top ?? null)) return false;
+    this.times?.refresh();
+    this.measureTimes();
     // lines at the beginning may have gone
     if (this.top) this.top = { ...this.top, line: lineFrom(this.tail.ending.starts, top ?? 0) };
     return true;
@@ -95,9 +91,10 @@ export class Pager {
     else if (name === 'home' || text === 'g') this.moveTo({ line: 0, part: 0 });
     else if (name === 'end' || text === 'G') this.moveTo(null);
     else if (text === '/') this.typed = '';
-    else if (text === 'n') this.find(1, true);
-    else if (text === 'N') this.find(-1, true);
+    else if (text === 'n') this.find(1);
+    else if (text === 'N') this.find(-1);
     else if (name === 'w') this.toggleWrap();
+    else if (name === 't') this.toggleTimes();
     else if (text === '>' || (name === 'right' && !this.isWrapped)) this.moveSideways(SIDE_STEP);
     else if (text === '<' || (name === 'left' && !this.isWrapped)) this.moveSideways(-SIDE_STEP);
     else if (name === 'left') return 'back';
@@ -114,10 +111,8 @@ export class Pager {
       // no term: the last one again
       const term = typed === '' ? (this.search?.term ?? '') : typed;
       if (term === '') return;
-      const isNew = term !== this.search?.term;
-      if (isNew)
-        this.search = { term, pattern: patternOf(term), current: null, wrapped: null, matches: null };
-      this.find(1, !isNew);
+      if (term !== this.search?.term) this.search = new LogSearch(term);
+      this.find(1);
     } else if (name === 'escape') this.typed = undefined;
     else if (name === 'backspace') this.typed = [...typed].slice(0, -1).join('');
     else this.typed = typed + text;
@@ -129,6 +124,40 @@ export class Pager {
     if (this.top) this.top = { ...this.top, part: 0 };
   }
 
+  private toggleTimes(): void {
+    this.times = this.times ? null : (this.model.lineTimes(this.id, this.tail.stream) ?? null);
+    this.tail.readByLine(this.times !== null);
+    this.measureTimes();
+  }
+
+  /** Times of today have no date. */
+  private measureTimes(): void {
+    if (!this.times) {
+      this.margin = 0;
+      return;
+    }
+    const oldest = this.timeOf(0);
+    const isToday =
+      oldest === null || renderTime(oldest.at).slice(0, 10) === renderTime(Date.now()).slice(0, 10);
+    // `~` and a space
+    this.margin = 2 + (isToday ? 'HH:MM:SS' : 'YYYY-MM-DD HH:MM:SS').length;
+  }
+
+  private timeOf(line: number): LineTime | null {
+    const { starts, end, bytes } = this.tail.ending;
+    // lines of one piece of the log begin at one place
+    let next = line + 1;
+    while (next < starts.length && starts[next] === starts[line]) next++;
+    return this.times?.of(starts[next] ?? end, bytes) ?? null;
+  }
+
+  /** What stands before the first part of a line. */
+  private timeText(line: number): string {
+    const time = this.timeOf(line);
+    const text = time ? `${time.approximate ? '~' : ' '}${renderTime(time.at).slice(2 - this.margin)}` : ' -';
+    return pad(text, this.margin);
+  }
+
   /** Only where lines are cut. */
   private moveSideways(by: number): void {
     if (!this.isWrapped) this.left = Math.max(0, this.left + by);
@@ -136,8 +165,9 @@ export class Pager {
 
   private toggleStream(): void {
     this.tail.choose(this.tail.stream === 'log' ? 'err' : 'log');
+    if (this.times) this.times = this.model.lineTimes(this.id, this.tail.stream) ?? null;
     this.moveTo(null);
-    if (this.search) this.search = { ...this.search, current: null, matches: null };
+    this.search?.reset();
   }
 
   private scroll(by: number): void {
@@ -201,52 +231,12 @@ export class Pager {
     this.shown = shown;
   }
 
-  private matchesOf(search: Search): Match[] {
-    const { lines } = this.tail.ending;
-    if (search.matches?.of !== lines) {
-      const list = lines.flatMap((text, line) =>
-        [...unstyled(text).matchAll(search.pattern)].map(({ index, 0: found }) => ({
-          ...{ line, from: index, to: index + found.length },
-        })),
-      );
-      search.matches = { of: lines, list };
-    }
-    return search.matches.list;
-  }
-
-  /** Which of the matches is the current one; -1: none. */
-  private currentOf(search: Search, matches: Match[]): number {
-    const { current } = search;
-    const { starts } = this.tail.ending;
-    return current
-      ? matches.findIndex(({ line, from }) => starts[line] === current.start && from === current.from)
-      : -1;
-  }
-
-  /** Goes to the next match, or the one before. `isNext`: not the one at the current place. */
-  private find(by: 1 | -1, isNext: boolean): void {
-    const { search } = this;
-    if (!search) return;
-    const matches = this.matchesOf(search);
-    if (matches.length === 0) return;
-    const { starts } = this.tail.ending;
-    const at = this.currentOf(search, matches);
-    let index: number;
-    if (at >= 0 && isNext) index = at + by;
-    else {
-      // from the top of the window on
-      const top = this.shown[0] ?? { line: 0, part: 0 };
-      const from = this.partsOf(top.line)[top.part]?.from ?? 0;
-      const next = matches.findIndex(
-        (one) => one.line > top.line || (one.line === top.line && one.to > from),
-      );
-      const first = next < 0 ? matches.length : next;
-      index = by > 0 ? first : first - 1;
-    }
-    search.wrapped = index >= matches.length ? 'start' : index < 0 ? 'end' : null;
-    const match = matches[(index + matches.length) % matches.length]!;
-    search.current = { start: starts[match.line]!, from: match.from };
-    this.reveal(match);
+  /** Goes to the next match, or the one before; the first time from the top of the window on. */
+  private find(by: 1 | -1): void {
+    const top = this.shown[0] ?? { line: 0, part: 0 };
+    const from = this.partsOf(top.line)[top.part]?.from ?? 0;
+    const match = this.search?.find(this.tail.ending, by, { line: top.line, from });
+    if (match) this.reveal(match);
   }
 
   /** Moves the window so that a match is in it. */
@@ -279,11 +269,11 @@ export class Pager {
   ): string[] {
     const chalk = chalkOf(color);
     this.room = Math.max(1, rows - AROUND);
-    this.columns = columns;
+    this.columns = Math.max(1, columns - this.margin);
     this.label = row?.label ?? this.label;
     this.arrange();
     const { lines, bytes, isWhole } = this.tail.ending;
-    const shown = lines.length === 0 ? ['', cut(`  ${NO_OUTPUT_YET}`, columns)] : this.renderLines();
+    const shown = lines.length === 0 ? ['', cut(`  ${NO_OUTPUT_YET}`, columns)] : this.renderLines(chalk);
     const last = this.shown.at(-1);
     const head = logHeadText({
       job: row ? `${row.label}  ${row.state}` : removedText(this.label),
@@ -314,36 +304,24 @@ export class Pager {
 
   /** Below the log: what a search found, where the rest of the log is, or the command. */
   private noteOf(row: WatchRow | undefined, isWhole: boolean): string {
-    if (this.search) {
-      const { term, wrapped } = this.search;
-      const matches = this.matchesOf(this.search);
-      const at = this.currentOf(this.search, matches);
-      return matches.length === 0
-        ? searchText.none(term, this.id, isWhole)
-        : searchText.found(term, at + 1, matches.length, wrapped);
+    if (this.search) return this.search.noteOf(this.tail.ending, this.id);
+    if (this.times) {
+      const shown = this.shown.map(({ line }) => this.timeOf(line));
+      if (shown.includes(null)) return unknownTimesText(this.tail.stream);
+      if (shown.some((time) => time?.approximate))
+        return roughTimesText(row && row.target !== '-' ? row : null);
     }
     const isAtStart = this.shown[0]?.line === 0 && this.shown[0].part === 0;
     return isAtStart && !isWhole ? beginningHint(this.id) : (row?.command ?? '');
   }
 
-  private renderLines(): string[] {
-    const { lines } = this.tail.ending;
-    const { search } = this;
-    const marks = new Map<number, Mark[]>();
-    if (search) {
-      const matches = this.matchesOf(search);
-      const current = matches[this.currentOf(search, matches)];
-      const [from, to] = [this.shown[0]!.line, this.shown.at(-1)!.line];
-      for (const match of matches)
-        if (match.line >= from && match.line <= to)
-          marks.set(match.line, [
-            ...(marks.get(match.line) ?? []),
-            { ...match, isCurrent: match === current },
-          ]);
-    }
+  private renderLines({ dim }: ChalkInstance): string[] {
+    const { ending } = this.tail;
+    const marks = this.search?.marksIn(ending, this.shown[0]!.line, this.shown.at(-1)!.line);
     return this.shown.map(({ line, part }) => {
       const { from, to, isCut } = this.partsOf(line)[part]!;
-      return sliceMarked(lines[line]!, from, to, marks.get(line) ?? []) + (isCut ? '…' : '');
+      const margin = this.margin === 0 ? '' : part === 0 ? dim(this.timeText(line)) : ' '.repeat(this.margin);
+      return margin + sliceMarked(ending.lines[line]!, from, to, marks?.get(line) ?? []) + (isCut ? '…' : '');
     });
   }
 }

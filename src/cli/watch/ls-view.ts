@@ -1,7 +1,6 @@
 /** `ls --watch` on the screen: lines, drawn anew until q or ^C. */
 import { moreRowsText } from '../messages/lists.ts';
-import { Screen, type ScreenEnd } from './full-screen.ts';
-import { WakeableSleep } from './wakeable-sleep.ts';
+import { Screen, type ScreenEnd, WakeableSleep } from './full-screen.ts';
 
 /** The page is drawn again after this, because ages grow. */
 const POLL_MS = 1000;

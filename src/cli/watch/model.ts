@@ -4,7 +4,7 @@
 import { statSync } from 'node:fs';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { ignoreSystemError } from '../../base/result.ts';
-import { readableLines, safe } from '../../base/text/sanitize.ts';
+import { safe } from '../../base/text/sanitize.ts';
 import { recoverAll } from '../../engine/automation/recovery.ts';
 import type { Here } from '../../engine/observe/resolve.ts';
 import type { QueueOverview } from '../../engine/queue/queue-status.ts';
@@ -15,7 +15,8 @@ import type { Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { listLive } from '../../job/home/job-index.ts';
 import { jobNameOf } from '../../job/home/name-claims.ts';
-import { Log, type Piece, type Stream } from '../../job/log/log.ts';
+import type { LineTimes } from '../../job/log/line-times.ts';
+import type { Stream } from '../../job/log/log.ts';
 import type { JobId } from '../../job/spec.ts';
 import { isWaiting, type JobView, stateWord } from '../../job/view.ts';
 import type { Verb } from '../command/command.ts';
@@ -31,6 +32,8 @@ import { commandLine, jobLabel, queueOf, usageCells } from '../messages/job-text
 import { agoText, NO_JOBS_YET, WHY_NO_RESTART } from '../messages/lists.ts';
 import { MemoryOutput } from '../output/output.ts';
 import { signOf, type Tone, toneOfView } from '../output/state-style.ts';
+import { lineTimesOf } from '../tail/stamps.ts';
+import { type LogAmount, type LogEnding, type LogLook, readEnding } from './log-tail.ts';
 
 /** A job as a row. */
 export interface WatchRow {
@@ -73,22 +76,6 @@ export interface JobListing {
   rest: string[];
 }
 
-/** So much of the end of a log at most. */
-export interface LogAmount {
-  lines: number;
-  bytes: number;
-}
-
-export interface LogEnding {
-  lines: string[];
-  /** The offset in the log at which each begins. */
-  starts: number[];
-  /** The size of the log. */
-  bytes: number;
-  /** Its beginning is among the lines. */
-  isWhole: boolean;
-}
-
 /** The process table is read this often at most, and takes a twentieth of the time at most. Milliseconds. */
 const FACTS_MS = 2000;
 const FACTS_SHARE = 20;
@@ -96,7 +83,6 @@ const FACTS_SHARE = 20;
 const RECOVERY_MS = 5000;
 const LAST_BYTES = 4096;
 const LAST_LINES = 10;
-const LAST_CLIP = 500;
 
 /** Running jobs first, then waiting ones in the order in which they start; else as in `ls`. */
 function inOrder(views: JobView[], overview: QueueOverview): JobView[] {
@@ -232,23 +218,15 @@ export class WatchModel {
     }
   }
 
-  /** The last lines of a log, readable; undefined if it is gone. `styled`: with their colours and styles. */
-  readLog(
-    id: JobId,
-    stream: Stream,
-    most: LogAmount,
-    styled = false,
-    clipAt = LAST_CLIP,
-  ): LogEnding | undefined {
-    const log = this.home && Log.open(this.home.job(id), stream);
-    if (!log) return undefined;
-    try {
-      const piece = log.lastLines(most.lines, most.bytes);
-      const lines = readableLines(piece.bytes, clipAt, styled);
-      return { lines, starts: startsOf(piece, lines.length), bytes: piece.size, isWhole: piece.from === 0 };
-    } finally {
-      log.close();
-    }
+  /** The last lines of a log, readable; undefined if it is gone. */
+  readLog(id: JobId, stream: Stream, most: LogAmount, look?: LogLook): LogEnding | undefined {
+    return this.home && readEnding(this.home.job(id), stream, most, look);
+  }
+
+  /** When the lines of a log were written; undefined: the job is gone. */
+  lineTimes(id: JobId, stream: Stream): LineTimes | undefined {
+    const view = this.views.get(id);
+    return this.home && view && lineTimesOf(this.home, view, stream);
   }
 
   /** Changes when the log is written to; cheap. Empty: it is gone. */
@@ -350,14 +328,4 @@ function whyNoRestart(view: JobView, owners: Map<string, JobView>): string | nul
   const title = jobNameOf(view.spec);
   const owner = title && owners.get(`${title.name}\n${title.project}`);
   return owner && owner.id !== view.id ? WHY_NO_RESTART.follower(jobLabel(owner)) : null;
-}
-
-/** Where each of `count` lines begins. Of a log that moves the cursor that is about right. */
-function startsOf({ bytes, from }: Pick<Piece, 'bytes' | 'from'>, count: number): number[] {
-  const starts = bytes.length > 0 ? [from] : [];
-  for (let at = bytes.indexOf(10); at >= 0 && at + 1 < bytes.length; at = bytes.indexOf(10, at + 1))
-    starts.push(from + at + 1);
-  const extra = count - starts.length;
-  if (extra <= 0) return starts.slice(-extra);
-  return [...Array.from({ length: extra }, (_, n) => from - extra + n), ...starts];
 }
