@@ -13,7 +13,7 @@ import { cut, pad, widthOf, wrap } from '../output/columns.ts';
 import { partSideways, sliceMarked } from '../output/styled.ts';
 import type { Key } from './full-screen.ts';
 import { chalkOf, keyLine, logKeys, QUESTION_KEYS, SEARCH_KEYS, type Size } from './keys.ts';
-import type { LogSearch, Match } from './log-search.ts';
+import { LogSearch, type Match } from './log-search.ts';
 import { LogTail } from './log-tail.ts';
 import type { WatchModel, WatchRow } from './model.ts';
 
