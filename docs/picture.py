@@ -15,6 +15,8 @@ from html import escape
 
 DOCS = os.path.dirname(os.path.abspath(__file__))
 COLUMNS, ROWS = 96, 14
+# so that the log of the chosen job has some lines below the list
+WATCH_ROWS = 20
 
 SCHEMES = {
     # GitHub's own colours: back, edge, text, dim, selection, and those of SGR 31-36
@@ -31,7 +33,7 @@ case "$*" in
 'run build') echo 'bundling 214 modules'; sleep 2; echo 'dist/app.js 187 kB' ;;
 'run dev') echo 'ready on http://localhost:3000'; exec python3 -m http.server 3000 >/dev/null 2>&1 ;;
 test) sleep 3; echo 'FAIL test/cart.test.ts: expected 3, got 2'; exit 1 ;;
-'run lint') while :; do n=$((n+1)); echo "checked $n of 340 files"; sleep 0.5; done ;;
+'run lint') while :; do n=$((n+1)); printf '\\033[32mok\\033[0m %s of 340 files\\n' "$n"; sleep 0.5; done ;;
 esac
 ''',
     'project/import': 'while :; do n=$((n+1)); echo "row $((n*37))"; sleep 0.3; done',
@@ -137,7 +139,8 @@ def main():
         shell = "exec env PS1='$ ' bash --norc --noprofile"
         tmux('new-session', '-d', '-x', str(COLUMNS), '-y', str(ROWS), shell)
         shoot('bgjob ls', 'ls', 'bgjob ls: the jobs of a project, their states, ages, ports and counts')
-        shoot('bgjob watch', 'watch', 'bgjob watch: the same jobs live, with the last line of each log')
+        tmux('resize-window', '-x', str(COLUMNS), '-y', str(WATCH_ROWS))
+        shoot('bgjob watch', 'watch', 'bgjob watch: the same jobs live, and the log of the chosen one')
         tmux('send-keys', 'q')
     finally:
         call('bgjob', 'kill', '--all', '--now')

@@ -57,11 +57,14 @@ rigTest(
     await api.print('日本語 😀 ok\n');
     const tmux = new Tmux(rig);
     tmux.line('bgjob watch');
-    const lines = await tmux.until(new RegExp(` web +running .* ${port} +GET / 200$`));
+    const lines = await tmux.until(new RegExp(` web +▸ running .* ${port} +GET / 200$`));
     assert.match(lines[0]!, /^bgjob {2}.*\/project +2 running$/);
-    assert.match(lines[1]!, /^ {2}ID {2}JOB {2}STATE +AGE +IDLE +CPU +MEMORY +PORTS +LAST LINE$/);
-    assert.match(lines[2]!, /^> 2 {3}api +running .*日本語 😀 ok$/);
-    assert.equal(lines[23] ?? '', '↑↓ move  ⏎ log  x kill  r restart  p pause  / filter  a all  q quit');
+    assert.match(lines[1]!, /^ {2}ID {2}JOB {2}STATE +TIME +IDLE\/END +CPU +MEMORY +PORTS +LAST LINE$/);
+    assert.match(lines[2]!, /^> 2 {3}api +▸ running .*日本語 😀 ok$/);
+    assert.match(
+      lines[23] ?? '',
+      /^↑↓ move {2}⏎ log {2}x kill {2}r restart {2}p pause .* {2}\? keys {2}q quit$/,
+    );
     // what comes is seen without a key
     await web.print('two\n');
     await tmux.until(/ web .* two$/);
@@ -87,8 +90,8 @@ rigTest(
     await tmux.untilNot(/ elsewhere /);
     // the end of a job is seen, and red
     await api.exit(3);
-    await tmux.until(/ api +exited 3 /);
-    assert.ok(tmux.screen(true).some((line) => line.includes('\x1b[31mexited 3')));
+    await tmux.until(/ api +✗ exited 3 /);
+    assert.ok(tmux.screen(true).some((line) => line.includes('\x1b[31m✗ exited 3')));
     tmux.type('q');
     await isOver(tmux);
     await web.exit(0);
@@ -105,26 +108,26 @@ rigTest(
     await rig.untilState(1, 'running');
     const tmux = new Tmux(rig);
     tmux.line('bgjob watch');
-    await tmux.until(/^> 1 {3}web +running/);
+    await tmux.until(/^> 1 {3}web +▸ running/);
     tmux.type('x');
     await tmux.until(/^kill web 1 \(running\) and all its processes\? y\/n$/);
     tmux.type('n');
     await tmux.untilNot(/y\/n/);
     tmux.type('p');
-    await tmux.until(/ web +paused /);
+    await tmux.until(/ web +‖ paused /);
     assert.equal((await rig.show(1)).state, 'paused');
     tmux.type('p');
-    await tmux.until(/ web +running /);
+    await tmux.until(/ web +▸ running /);
     tmux.type('r');
     await tmux.until(/^stop web 1 \(running\) and start it again\? y\/n$/);
     tmux.type('y');
     // the choice goes with it
-    await tmux.until(/^> 2 {3}web +running/);
+    await tmux.until(/^> 2 {3}web +▸ running/);
     assert.equal((await rig.show(1)).state, 'killed');
     assert.equal((await rig.show(1)).reason, 'restart (SIGTERM)');
     tmux.type('x', 'y');
     await tmux.until(/^web 2 killed \(TERM, .*\): 1 process$/);
-    await tmux.until(/^> 2 {3}web +killed SIGTERM/);
+    await tmux.until(/^> 2 {3}web +- killed SIGTERM/);
     assert.equal((await rig.show(2)).reason, 'kill (SIGTERM)');
     // what somebody stopped is no failure
     assert.ok(!tmux.screen(true).some((line) => line.includes('\x1b[31m')), 'nothing is red');
@@ -146,10 +149,10 @@ rigTest(
     await puppet.print(`${'wide '.repeat(30)}end\n`);
     const tmux = new Tmux(rig);
     tmux.line('bgjob watch');
-    await tmux.until(/^> 1 {3}web +running/);
+    await tmux.until(/^> 1 {3}web +▸ running/);
     tmux.type('Enter');
     const lines = await tmux.until(/^line 60$/);
-    assert.match(lines[0]!, /^web 1 {2}running {2}\d+ B {2}following$/);
+    assert.match(lines[0]!, /^web 1 {2}running {2}stdout {2}\d+ B {2}following$/);
     assert.ok(
       lines.some((line) => / end$/.test(line)),
       'a long line goes on below itself',
@@ -163,7 +166,7 @@ rigTest(
     await puppet.print('unseen\n');
     await until(
       () => tmux.screen()[0]!,
-      (head) => / 21 lines below$/.test(head),
+      (head) => / 20 lines below$/.test(head),
       'the head counts what is below',
     );
     assert.deepEqual(tmux.screen().slice(1, 10), before);
@@ -197,7 +200,7 @@ for (const [how, code, end] of [
       const tmux = new Tmux(rig);
       for (const verb of ['watch', 'ls --watch']) {
         tmux.line(`clear; echo before; bgjob ${verb}; echo code $?`);
-        await tmux.until(/ quick +exited 0 /);
+        await tmux.until(/ quick +(✓ )?exited 0 /);
         assert.equal(tmux.ask('alternate_on'), '1');
         assert.equal(tmux.ask('cursor_flag'), '0');
         end(tmux, await viewer(rig, tmux, verb));
@@ -214,14 +217,14 @@ rigTest(
     await rig.bgjob(['run', '-w', '-n', 'quick', '--', 'true']);
     const tmux = new Tmux(rig);
     tmux.line('echo before; bgjob watch; echo code $?');
-    await tmux.until(/ quick +exited 0 /);
+    await tmux.until(/ quick +(✓ )?exited 0 /);
     const pid = await viewer(rig, tmux);
     for (const stop of [() => tmux.type('C-z'), () => process.kill(pid, 'SIGTSTP')]) {
       stop();
       await tmux.until(/Stopped +bgjob watch/);
       assert.deepEqual([tmux.ask('alternate_on'), tmux.ask('cursor_flag')], ['0', '1']);
       tmux.line('clear; fg');
-      await tmux.until(/ quick +exited 0 /);
+      await tmux.until(/ quick +(✓ )?exited 0 /);
       assert.equal(tmux.ask('alternate_on'), '1');
     }
     process.kill(pid, 'SIGSTOP');
@@ -232,7 +235,7 @@ rigTest(
     );
     tmux.line('fg');
     // keys are read one by one again
-    await tmux.until(/ quick +exited 0 /);
+    await tmux.until(/ quick +(✓ )?exited 0 /);
     tmux.type('/', 'x', 'y', 'z');
     await tmux.until(/no job matches/);
     tmux.type('Escape');
@@ -241,11 +244,11 @@ rigTest(
     await isOver(tmux);
     // of a script the whole group stands still
     tmux.line('clear; bash -c "bgjob watch; true"');
-    await tmux.until(/ quick +exited 0 /);
+    await tmux.until(/ quick +(✓ )?exited 0 /);
     tmux.type('C-z');
     await tmux.until(/Stopped +bash -c/);
     tmux.line('fg');
-    await tmux.until(/ quick +exited 0 /);
+    await tmux.until(/ quick +(✓ )?exited 0 /);
     tmux.type('q');
     await isOver(tmux);
     tmux.close();
@@ -269,7 +272,7 @@ rigTest(
     assert.ok((await tmux.until(/^Error: boom$/)).includes('before'));
     await isLeft(tmux, 1);
     tmux.line('clear; bgjob watch');
-    await tmux.until(/ quick +exited 0 /);
+    await tmux.until(/ quick +(✓ )?exited 0 /);
     const pid = await viewer(rig, tmux);
     tmux.close();
     await until(
@@ -291,7 +294,7 @@ rigTest(
     for (let n = 0; n < 12; n++) await rig.bgjob(['run', '-w', '--', 'sh', '-c', 'exit 9']);
     const tmux = new Tmux(rig, 120, 40);
     tmux.line('bgjob watch');
-    await tmux.until(new RegExp(` a-name-that-is-rather-long +running .* ${port} +x+…$`));
+    await tmux.until(new RegExp(` a-name-that-is-rather-long +▸ running .* ${port} +x+…$`));
     tmux.resize(40, 10);
     const small = await until(
       () => tmux.screen(),
@@ -299,15 +302,15 @@ rigTest(
       'a frame of 10 rows',
     );
     assert.ok(
-      small.some((line) => /^> 1 {3}a-name\S*… +running +x+…$/.test(line)),
+      small.some((line) => /^> 1 {3}a-name\S*… +▸ running +x+…$/.test(line)),
       small.join('\n'),
     );
-    assert.ok(small.some((line) => /^1 of 13$/.test(line)));
+    assert.ok(small.some((line) => /^ {2}9 more below$/.test(line)));
     // the chosen one stays in sight
     for (let n = 0; n < 12; n++) tmux.type('j');
-    await tmux.until(/^> 2 +sh -c .* exited 9/);
+    await tmux.until(/^> 2 +sh -c\S* .*✗ exited 9/);
     tmux.resize(120, 40);
-    await tmux.until(/^> 2 +sh -c 'exit 9' +exited 9 /);
+    await tmux.until(/^> 2 +sh -c 'exit 9' +✗ exited 9 /);
     tmux.type('q');
     await isOver(tmux);
     await puppet.exit(0);
