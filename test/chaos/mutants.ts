@@ -232,7 +232,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'the view has no column for targets',
-    changes: [{ file: 'cli/watch/frame.ts', from: '    row.target,\n', to: "    '-',\n" }],
+    changes: [{ file: 'cli/watch/job-table.ts', from: '...usage, row.target,', to: "...usage, '-'," }],
     by: { test: 'unit/cli/watch/frame.test.ts', name: /a column for targets/ },
   },
   // ---- a second kill ----
@@ -1923,6 +1923,75 @@ export const MUTANTS: Mutant[] = [
       },
     ],
     by: { test: 'cli/watch/json-stream.test.ts', name: /what is there, then each change/ },
+  },
+  {
+    what: 'watch: a job that is passed over stands before those that start',
+    changes: [{ file: 'cli/jobs/queued-rows.ts', from: '      a.rank - b.rank ||\n', to: '' }],
+    by: { test: 'unit/cli/jobs/queued-rows.test.ts', name: /the order in which they start/ },
+  },
+  {
+    what: 'watch: in a narrow window columns go before long names are cut',
+    changes: [
+      {
+        file: 'cli/watch/job-table.ts',
+        from: '    job = Math.min(job, step.job ?? job);\n',
+        to: '',
+      },
+    ],
+    by: { test: 'unit/cli/watch/frame.test.ts', name: /long names give way/ },
+  },
+  {
+    what: 'watch: the log below the list takes rows of a small window, too',
+    changes: [{ file: 'cli/watch/frame.ts', from: 'const LEAST_SHARED = 8;', to: 'const LEAST_SHARED = 2;' }],
+    by: { test: 'unit/cli/watch/frame.test.ts', name: /list and log share the window/ },
+  },
+  {
+    what: 'watch: the keys offer kill for a job that has ended',
+    changes: [{ file: 'cli/watch/keys.ts', from: 'row?.mayKill ?', to: 'row ?' }],
+    by: { test: 'unit/cli/watch/frame.test.ts', name: /keys are those of the selected job/ },
+  },
+  {
+    what: 'watch: the selected row ends with its text',
+    changes: [
+      {
+        file: 'cli/watch/job-table.ts',
+        from: 'return inverse(pad(cut(MARKED + line(texts, (text) => text), columns), columns));',
+        to: 'return inverse(cut(MARKED + line(texts, (text) => text), columns).trimEnd());',
+      },
+    ],
+    by: { test: 'unit/cli/watch/frame.test.ts', name: /inverse to the edge/ },
+  },
+  {
+    what: 'watch: a search ignores capitals',
+    changes: [{ file: 'cli/watch/log-search.ts', from: "? 'gu' : 'giu'", to: "? 'giu' : 'giu'" }],
+    by: { test: 'unit/cli/watch/log-search.test.ts', name: /unless the text has capitals/ },
+  },
+  {
+    what: 'watch: a flood takes the lines at which a reader looks',
+    changes: [
+      {
+        file: 'cli/watch/log-tail.ts',
+        from: 'this.isBehind = kept !== null &&',
+        to: 'this.isBehind = false &&',
+      },
+    ],
+    by: { test: 'unit/cli/watch/log-tail.test.ts', name: /while the log floods/ },
+  },
+  {
+    what: 'watch: the log is read at each poll',
+    changes: [{ file: 'cli/watch/log-tail.ts', from: 'if (stamp === this.stamp) return false;', to: '' }],
+    by: { test: 'unit/cli/watch/log-tail.test.ts', name: /only when it has changed/ },
+  },
+  {
+    what: 'watch: a home that went is read for ever',
+    changes: [
+      {
+        file: 'cli/watch/model.ts',
+        from: '    this.home = home;\n    return opened;',
+        to: '    this.home ??= home;\n    return this.home ? { ok: true, value: this.home } : opened;',
+      },
+    ],
+    by: { test: 'programs/watch-log.test.ts', name: /a home may go and come/ },
   },
   {
     what: 'watch --ends: an end is printed again',

@@ -180,23 +180,25 @@ rigTest(
 rigTest(
   'an open log stays when gc removes its job; a home may go and come; without UTF-8 the signs are ASCII',
   async (rig) => {
-    await rig.bgjob(['run', '-w', '-n', 'gone', '--', 'echo', 'the last words']);
+    await rig.runOut(['-n', 'gone', '--', 'echo', 'the last words']);
+    // gc keeps the highest id
+    await rig.runOut(['-n', 'other', '--', 'true']);
     const tmux = new Tmux(rig, 80, 24, { LC_ALL: 'C', LANG: 'C' });
     tmux.line('bgjob watch');
-    await tmux.until(/^> 1 {3}gone +\+ exited 0 /);
-    tmux.type('l');
+    await tmux.until(/^ {2}1 {3}gone +\+ exited 0 /);
+    tmux.type('G', 'l');
     await tmux.until(/^the last words$/);
     await rig.bgjob(['gc', '--ended']);
     const lines = await tmux.until(/^gone 1 was removed: its last lines /);
     assert.ok(lines.includes('the last words'));
     assert.ok(!/ kill | restart /.test(lines[23] ?? ''));
     tmux.type('q');
-    await tmux.until(/no jobs here/);
+    await tmux.until(/^> 2 {3}other /);
     fs.renameSync(rig.home, `${rig.home}-away`);
     await tmux.until(/no jobs yet: bgjob run -- command/);
     fs.renameSync(`${rig.home}-away`, rig.home);
     await rig.bgjob(['run', '-w', '-n', 'again', '--', 'false']);
-    await tmux.until(/^> 2 {3}again +! exited 1 /);
+    await tmux.until(/^. 3 {3}again +! exited 1 /);
     tmux.type('q');
     await isOver(tmux);
     tmux.close();
