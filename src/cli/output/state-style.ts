@@ -44,7 +44,7 @@ export function signOf(view: JobView): string {
 
 /** Our own characters in a locale that is not UTF-8. Those of keys are keys that do the same. */
 const ASCII: Record<string, string> = {
-  ...{ '✓': '+', '✗': '!', '▸': '*', '◦': '.', '‖': '=', '─': '-', '…': '~', '·': '-', '×': 'x' },
+  ...{ '✓': '+', '✗': '!', '▸': '*', '◦': '.', '‖': '=', '─': '-', '…': '~', '·': '-', '×': 'x', '≥': '>' },
   ...{ '↑': 'k', '↓': 'j', '⏎': 'l', '←': '<', '→': '>' },
 };
 const OWN = new RegExp(`[${Object.keys(ASCII).join('')}]`, 'g');
