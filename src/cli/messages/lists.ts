@@ -218,7 +218,7 @@ export function logHeadText(log: {
 }
 
 export const agoText = (ms: number): string => `${renderDuration(Math.max(0, ms))} ago`;
-export const removedText = (label: string): string => `${label} was removed: its last lines`;
+export const removedLogText = (label: string): string => `${label} was removed: its last lines`;
 
 /** `3 more above, 9 more below`. */
 export const moreJobsText = (above: number, below: number): string =>

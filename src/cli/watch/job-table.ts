@@ -1,7 +1,6 @@
 /** The table of jobs in the live view: its columns, which of them give way in a narrow window, its rows. Pure. */
-import type { ChalkInstance } from 'chalk';
 import { cut, GAP, pad, widthOf } from '../output/columns.ts';
-import { chalkOf, inverse } from './keys.ts';
+import { chalkOf, inverse, type Painter } from './keys.ts';
 import type { WatchRow } from './model.ts';
 
 const HEADS = ['ID', 'JOB', 'STATE', 'TIME', 'IDLE/END', 'CPU', 'MEMORY', 'TARGET', 'PORTS', 'LAST LINE'];
@@ -107,7 +106,7 @@ export function jobTable(state: TableState, columns: number, color: boolean): st
   ];
 }
 
-function paint(chalk: ChalkInstance, row: WatchRow, column: number): (text: string) => string {
+function paint(chalk: Painter, row: WatchRow, column: number): (text: string) => string {
   const tones = { live: chalk.green, good: chalk.green, bad: chalk.red, dim: chalk.dim };
   if (column === STATE && (row.tone === 'bad' || !row.isOld)) return tones[row.tone];
   if (column === JOB && !row.isOld && row.name !== null) return chalk.bold;

@@ -23,7 +23,8 @@ export const QUESTION_KEYS: KeyHint[] = [
   ['n', 'no'],
 ];
 
-export const chalkOf = (color: boolean): ChalkInstance => new Chalk({ level: color ? 1 : 0 });
+export type Painter = ChalkInstance;
+export const chalkOf = (color: boolean): Painter => new Chalk({ level: color ? 1 : 0 });
 /** Inverse also without colours: it is no colour, and each terminal that can be drawn on has it. */
 export const inverse = (text: string): string => `\x1b[7m${text}\x1b[27m`;
 

@@ -3,16 +3,15 @@
  * back; then it stays at its lines while the log grows.
  */
 
-import type { ChalkInstance } from 'chalk';
 import { renderSize, renderTime } from '../../base/clock.ts';
 import { unstyled } from '../../base/text/sgr.ts';
 import type { LineTime, LineTimes } from '../../job/log/line-times.ts';
-import { KEY_TEXT, logHeadText, NO_OUTPUT_YET, removedText } from '../messages/lists.ts';
+import { KEY_TEXT, logHeadText, NO_OUTPUT_YET, removedLogText } from '../messages/lists.ts';
 import { beginningHint, roughTimesText, unknownTimesText } from '../messages/wait.ts';
 import { cut, pad, widthOf, wrap } from '../output/columns.ts';
 import { partSideways, sliceMarked } from '../output/styled.ts';
 import type { Key } from './full-screen.ts';
-import { chalkOf, keyLine, logKeys, QUESTION_KEYS, SEARCH_KEYS, type Size } from './keys.ts';
+import { chalkOf, keyLine, logKeys, type Painter, QUESTION_KEYS, SEARCH_KEYS, type Size } from './keys.ts';
 import { LogSearch, type Match } from './log-search.ts';
 import { LogTail } from './log-tail.ts';
 import type { WatchModel, WatchRow } from './model.ts';
@@ -276,7 +275,7 @@ export class Pager {
     const shown = lines.length === 0 ? ['', cut(`  ${NO_OUTPUT_YET}`, columns)] : this.renderLines(chalk);
     const last = this.shown.at(-1);
     const head = logHeadText({
-      job: row ? `${row.label}  ${row.state}` : removedText(this.label),
+      job: row ? `${row.label}  ${row.state}` : removedLogText(this.label),
       isSplit: row?.isSplit === true,
       isErr: this.tail.stream === 'err',
       size: renderSize(bytes),
@@ -315,7 +314,7 @@ export class Pager {
     return isAtStart && !isWhole ? beginningHint(this.id) : (row?.command ?? '');
   }
 
-  private renderLines({ dim }: ChalkInstance): string[] {
+  private renderLines({ dim }: Painter): string[] {
     const { ending } = this.tail;
     const marks = this.search?.marksIn(ending, this.shown[0]!.line, this.shown.at(-1)!.line);
     return this.shown.map(({ line, part }) => {
