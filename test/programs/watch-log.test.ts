@@ -17,7 +17,7 @@ const isOver = (tmux: Tmux) =>
   );
 
 rigTest(
-  'below the list is the log of the chosen job: live, with its colours, and of the stream with the newer output',
+  'below the list is the log of the chosen job: live, with its colours, of the newer stream',
   async (rig) => {
     const [web, api] = [await rig.puppet(), await rig.puppet()];
     await rig.run(['-n', 'web', '--', ...web.command]);
@@ -56,7 +56,7 @@ rigTest(
 );
 
 rigTest(
-  'in an open log / searches, n and N go on and wrap round, w cuts long lines, > moves sideways, t shows times',
+  'in an open log / searches, n and N go on, w cuts long lines, > moves sideways, t shows times',
   async (rig) => {
     const lines = Array.from({ length: 60 }, (_, n) => `line ${n + 1}${n % 20 === 4 ? ' Needle' : ''}`);
     fs.writeFileSync(`${rig.project}/text`, `${lines.join('\n')}\n${'0123456789'.repeat(12)}\nlast\n`);

@@ -86,8 +86,8 @@ export class QueuedList {
 const START_ORDER: Waiting['kind'][] = ['target', 'slot', 'time', 'after', 'older-bgjob'];
 
 /**
- * Waiting jobs in the order in which they start: queue by queue; in each the next one first. A job that waits for
- * a time or for another job is passed over by those behind it. Jobs of paused queues come last.
+ * Waiting jobs in the order in which they start: queue by queue; in each the next one first. A job that waits
+ * for a time or for another job is passed over by those behind it. Jobs of paused queues come last.
  */
 export function inStartOrder<View extends JobView>(
   views: View[],

@@ -1,6 +1,6 @@
 /**
- * The frame of `watch`: a head, the table of jobs, the end of the log of the selected one, and the keys. Pure:
- * from values to lines.
+ * The frame of `watch`: a head, the table of jobs, the end of the log of the selected one, and the keys.
+ * Pure: from values to lines.
  */
 import {
   moreJobsText,

@@ -8,7 +8,7 @@ import { LogTail } from './log-tail.ts';
 import { Pager } from './log-view.ts';
 import type { JobListing, WatchModel, WatchRow } from './model.ts';
 
-/** The list is read again after this, because ages grow; the log that is shown is asked for more. Milliseconds. */
+/** The list is read again after this, because ages grow; then a log that is shown. Milliseconds. */
 const POLL_MS = 1000;
 const LOG_POLL_MS = 120;
 const LOG_END_POLL_MS = 250;

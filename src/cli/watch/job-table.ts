@@ -1,4 +1,4 @@
-/** The table of jobs in the live view: its columns, which of them give way in a narrow window, its rows. Pure. */
+/** The table of jobs in the live view: its rows, its columns, and which of these give way. Pure. */
 import { cut, GAP, pad, widthOf } from '../output/columns.ts';
 import { chalkOf, inverse, type Painter } from './keys.ts';
 import type { WatchRow } from './model.ts';

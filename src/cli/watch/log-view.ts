@@ -2,7 +2,6 @@
  * An open log: its last lines, wrapped or cut, and searched. The view follows the log unless it was scrolled
  * back; then it stays at its lines while the log grows.
  */
-
 import { renderSize, renderTime } from '../../base/clock.ts';
 import { unstyled } from '../../base/text/sgr.ts';
 import type { LineTime, LineTimes } from '../../job/log/line-times.ts';

@@ -34,7 +34,7 @@ test('the view has a column for targets where a job has one', () => {
   assert.match(plainBoard([row(6)], 80)[1]!, /^ +ID +JOB +STATE +TIME +IDLE\/END +LAST LINE$/);
 });
 
-test('list and log share the window: the list takes what it needs, up to a half; a small window has the list only', () => {
+test('list and log share the window: the list gets what it needs, up to a half; a small one is the list', () => {
   for (const rows of [1, 3, 5, 9, 10, 12, 13, 14, 24, 25, 50, 200])
     for (const count of [0, 1, 2, 3, 8, 9, 10, 1000]) {
       const layout = layoutBoard({ rows }, count);

@@ -35,7 +35,7 @@ test('a search is literal, ignores case unless the text has capitals, and reads 
   );
 });
 
-test('n and N go through all matches, and say when they went round; the first one is in the window or below', () => {
+test('n and N go through all matches, and say when they went round; the first is in the window', () => {
   const ending = endingOf(['x', 'hit hit', 'x', 'hit']);
   const search = new LogSearch('hit');
   const at = (by: 1 | -1, top = TOP) => {
