@@ -9,7 +9,7 @@
  * - No sentence for users is made here: a trouble is a word of a list, and what the far side said.
  */
 
-import type { Unseen } from '../../job/state.ts';
+import type { Unseen, Usage } from '../../job/state.ts';
 
 /** Why a target cannot be used. It chooses the hint for the user, and decides nothing. */
 export const TROUBLES = [
@@ -159,6 +159,8 @@ export interface FarEnd {
   verdict: Verdict | null;
   /** How many times the engine there started it again. */
   restarts: number;
+  /** What it cost. Null: not known, or of a `look` at Slurm. It decides nothing. */
+  usage: Usage | null;
 }
 
 export type FarState =

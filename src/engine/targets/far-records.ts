@@ -1,4 +1,9 @@
-/** The end record of the far shim: one line, padded, whose last word is the POSIX checksum of the rest. */
+/**
+ * The end record of the far shim: one line, padded, whose last word is the POSIX checksum of the rest. What the
+ * job cost is in another file there: it is told with the record, and never touches it.
+ */
+import type { Usage } from '../../job/state.ts';
+import { parseTimes } from '../usage/usage-file.ts';
 import { type FarEnd, VERDICTS } from './engine.ts';
 
 const TABLE = Array.from({ length: 256 }, (_, byte) => {
@@ -18,9 +23,13 @@ export function posixChecksum(bytes: Uint8Array): number {
   return ~sum >>> 0;
 }
 
-/** Undefined: it is not whole, or not of these versions. It is believed only with its checksum. */
+/**
+ * `RECORD|LINE|LINE|`, with the lines of the file `usage`; or the record alone. Undefined: the record is not whole, or
+ * not of these versions. It is believed only with its checksum.
+ */
 export function parseFarEnd(line: string): FarEnd | undefined {
-  const match = RECORD.exec(line);
+  const [record, ...lines] = line.split('|');
+  const match = RECORD.exec(record!);
   if (!match) return undefined;
   const [, text, uid, status, limit, took, stopped, restarts, word, said, sum] = match;
   const code = status === '-' ? null : Number(status);
@@ -37,7 +46,26 @@ export function parseFarEnd(line: string): FarEnd | undefined {
     afterStop: stopped === '1',
     verdict: verdict && { word: verdict, said: said === '-' ? '' : decodeURIComponent(said!) },
     restarts: Number(restarts ?? 0),
+    // after the last bar is a line that is not whole
+    usage: usageOf(lines.slice(0, -1), restarts ?? '0'),
   };
+}
+
+/**
+ * The number of the start, `times` before the job and after it, and samples of before a stop, hundredths of a second:
+ * the larger counts. Null: not known, as of a shim of before 0.17.
+ */
+function usageOf([start, ...lines]: string[], restarts: string): Usage | null {
+  // of an attempt before this one
+  if (start !== restarts) return null;
+  const times = lines.filter((line) => !line.startsWith('sampled '));
+  // those of before the job alone say nothing
+  const timed = times.length === 4 ? parseTimes(`${times.join('\n')}\n`) : null;
+  const samples = lines.map((line) => Number(/^sampled (\d{1,12})$/.exec(line)?.[1] ?? 0) * 10);
+  const sampled = Math.max(0, ...samples);
+  if (timed === null && sampled === 0) return null;
+  const from = timed !== null && timed >= sampled ? 'shim' : 'samples';
+  return { cpuMs: Math.max(timed ?? 0, sampled), peakMemoryBytes: null, from };
 }
 
 /** Version 2 is of an engine with a will of its own: RESTARTS VERDICT SAID. */

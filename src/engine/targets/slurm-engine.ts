@@ -206,7 +206,7 @@ export class SlurmEngine extends ShimEngine {
     if (aged.kind !== 'lost' && !(isUnborn && isStopped)) return aged;
     if (isUnborn) {
       const verdict = { word: isStopped ? 'cancelled' : 'not-started', said: '' } as const;
-      const none = { status: null, limit: null, tookMs: 0, restarts: 0 };
+      const none = { status: null, limit: null, tookMs: 0, restarts: 0, usage: null };
       return this.settle({ uid, ...none, afterStop: isStopped, verdict }, 'U');
     }
     if (cut) return this.settle({ ...cut, afterStop: cut.afterStop || isStopped });

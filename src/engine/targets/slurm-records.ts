@@ -207,7 +207,7 @@ export function endOf(files: SlurmFiles, details: SlurmDetails): FarEnd {
   const cut = run && files.cut?.restarts === run.restarts ? files.cut : null;
   const said = [state, reason, `${code}:${signal}`, ...(wrote === '' ? [] : [`(${wrote})`])].join(' ');
   const end = (status: number | null, word: Verdict['word'] | null): FarEnd => ({
-    ...{ uid, status, limit: null, afterStop: isStopped, restarts },
+    ...{ uid, status, limit: null, afterStop: isStopped, restarts, usage: null },
     tookMs: cut?.tookMs ?? (run ? Math.max(10, details.ranMs) : 0),
     verdict: word === null ? (status === null ? { word: 'unclear', said } : null) : { word, said },
   });

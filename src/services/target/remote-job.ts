@@ -26,6 +26,7 @@ import {
   type Stop,
   type There,
   type Unseen,
+  type Usage,
 } from '../../job/state.ts';
 import type { Target } from '../../job/target.ts';
 import { isPlain, markTargetDone } from '../../job/targets/target-records.ts';
@@ -80,6 +81,7 @@ export class RemoteJob {
   /** Output could not be written here. It comes again, and its end after it. */
   isBehind = false;
   private unseen: Unseen | null = null;
+  private usage: Usage | null = null;
   /** Of an engine with a queue of its own. */
   private there: There | null = null;
   /** A stop of a job that waits in the queue of the engine. */
@@ -147,11 +149,12 @@ export class RemoteJob {
   }
 
   private publish(isHint = false): void {
-    const { status, attempt, attempts, stopped, unseen, there } = this;
+    const { status, attempt, attempts, stopped, unseen, there, usage } = this;
     const facts = {
       ...{ status, attempt, attempts, stopped, forced: 0, left: [] },
       ...(unseen && { unseen }),
       ...(there && { there }),
+      ...(usage && { usage }),
     };
     this.publication.publish(facts, isHint);
   }
@@ -261,6 +264,9 @@ export class RemoteJob {
       asked: asked?.signal,
       now: systemClock.now(),
     });
+    // as of a local job: nothing is known of one that is lost, or did not start
+    const ended = this.status.phase === 'ended' && this.status;
+    if (ended && ended.outcome.kind !== 'lost' && ended.startedAt !== null) this.usage = end.usage;
     this.finish();
   }
 
@@ -312,6 +318,7 @@ export class RemoteJob {
     const { startedAt, endedAt, endKnown, tookMs, outcome } = status;
     this.attempts = [...this.attempts, { startedAt, endedAt, endKnown, tookMs, outcome }];
     this.attempt++;
+    this.usage = null;
     this.there = thereOfNext(this.there);
     this.status = nextStatus(status, { type: 'retried', notBefore });
     return true;

@@ -2,13 +2,11 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { amend, killOwner, readJson, slay } from '../../chaos/death.ts';
-import { BURN } from '../../rig/burn.ts';
+import { BURN, BURNT_MS } from '../../rig/burn.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 
 const NODE = process.execPath;
-/** Each clock tick is 10 ms, and user and system time are counted in whole ones. */
-const BURNT_MS = 680;
 
 /** A job whose child computes, says so, and stays: nothing waits for the child when all are killed. */
 const FAMILY = `'${NODE}' -e '${BURN} console.log("burnt"); setInterval(() => {}, 1e6)' & wait`;

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import type { Following } from '../../../src/engine/targets/engine.ts';
 import { controlProgram } from '../../../src/engine/targets/far-program.ts';
 import { LocalTransport } from '../../../src/engine/targets/transport.ts';
+import { BURNT_MS, SH_BURN } from '../../rig/burn.ts';
 import { Far, Gathered } from '../../rig/far.ts';
 import { missing } from '../../rig/needs.ts';
 import { withoutProc } from '../../rig/noproc.ts';
@@ -135,6 +136,11 @@ async function assertArrives(far: Far, told: Gathered, stream: Following): Promi
 
 async function assertLimits(far: Far, hasProc: boolean): Promise<void> {
   const { engine } = far;
+  // without /proc it cannot see what it has used
+  const { status, usage } = await far.end(await far.start(far.sh(`${hasProc ? SH_BURN : ':'}; exit 3`)));
+  assert.deepEqual([status, usage?.from], [3, 'shim']);
+  assert.ok(usage!.cpuMs! >= (hasProc ? BURNT_MS : 0), JSON.stringify(usage));
+
   const tree = await far.start(
     far.sh('sh -c \'trap "" TERM; echo $$; while :; do sleep 1; done\' & echo $$; sleep 1000 & wait'),
   );

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { BURNT_MS, SH_BURN } from '../../rig/burn.ts';
 import { pathsBelow } from '../../rig/folder.ts';
 import { Shown } from '../../rig/json-page.ts';
 import { type Rig, withRig } from '../../rig/rig.ts';
@@ -185,6 +186,29 @@ if (skip) {
     },
   );
 
+  slurmTest('what a job cost there, by itself, killed, and cancelled by another person', async (rig) => {
+    const id = await rig.run(['--on', 'hpc', '--', 'sh', '-c', `sh -c '${SH_BURN}'; exit 3`]);
+    const [burnt] = await rig.json(['wait', String(id)]);
+    assert.deepEqual([burnt.exitCode, burnt.usageFrom], [3, 'shim']);
+    assert.ok(burnt.cpuMs >= BURNT_MS, `${burnt.cpuMs}`);
+    const line = `sh -c '${SH_BURN}; echo up; exec sleep 1000' & wait`;
+    const killed = await rig.run(['--on', 'hpc', '--', 'sh', '-c', line]);
+    await rig.bgjob(['wait', String(killed), '--until', 'up']);
+    await rig.untilState(killed, 'running');
+    await rig.bgjob(['kill', String(killed)]);
+    const stopped = await rig.show(killed);
+    assert.deepEqual([stopped.state, stopped.usageFrom], ['killed', 'samples']);
+    assert.ok(stopped.cpuMs >= BURNT_MS, `${stopped.cpuMs}`);
+    // Slurm explains this end, and the shim saw what it cost
+    const other = await rig.run(['--on', 'hpc', '--', 'sh', '-c', `${SH_BURN}; echo up; exec sleep 1000`]);
+    await rig.bgjob(['wait', String(other), '--until', 'up']);
+    await rig.untilState(other, 'running');
+    slurm.call(['scancel', await nativeId(rig, other)]);
+    const [cancelled] = await rig.json(['wait', String(other)]);
+    assert.deepEqual([cancelled.exitCode, cancelled.usageFrom], [143, 'shim']);
+    assert.ok(cancelled.cpuMs >= BURNT_MS, `${cancelled.cpuMs}`);
+  });
+
   slurmTest('over its memory, and over its time in Slurm: 137 and 124, with the reason', async (rig) => {
     const late = await rig.run(['--on', 'hpc', '--', 'sleep', '1000']);
     await rig.untilState(late, 'running');
@@ -218,7 +242,7 @@ if (skip) {
         'sh',
         '-c',
         // a shell would tell how its `sleep` ended
-        'echo run; [ $SLURM_RESTART_COUNT ] || exec sleep 1000; exit 6',
+        `echo run; [ $SLURM_RESTART_COUNT ] || exec sleep 1000; ${SH_BURN}; exit 6`,
       ]);
       await rig.untilState(id, 'running');
       const native = await nativeId(rig, id);
@@ -230,7 +254,9 @@ if (skip) {
       await slurm.untilCleaned(native);
       slurm.call(['scontrol', 'update', `JobId=${native}`, 'StartTime=now+3']);
       assert.equal((await rig.bgjob(['wait', String(id)])).code, 6);
-      assert.deepEqual([(await rig.show(id)).attempts, rig.log(id)], [2, 'run\nrun\n']);
+      const ended = await rig.show(id);
+      assert.deepEqual([ended.attempts, rig.log(id), ended.usageFrom], [2, 'run\nrun\n', 'shim']);
+      assert.ok(ended.cpuMs >= BURNT_MS, `${ended.cpuMs}`);
     },
     { options: ['--requeue'] },
   );

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { BURNT_MS, SH_BURN } from '../../rig/burn.ts';
 import { missingMount } from '../../rig/far-disks.ts';
 import { succeeds } from '../../rig/mounts.ts';
 import { freePort } from '../../rig/ports.ts';
@@ -94,6 +95,25 @@ if (skip) {
     await endServices(rig);
     await rig.bgjob(['gc', '--ended']);
     assert.deepEqual(fs.readdirSync(ssh.home(me)), []);
+  });
+
+  verbTest('what a job cost there, by itself and killed; a damaged file is no figure', async (rig) => {
+    const run = async (script: string) => {
+      const id = await rig.run(['--on', 'box', '--', 'sh', '-c', script]);
+      return (await rig.json(['wait', String(id)]))[0];
+    };
+    const burnt = await run(`${SH_BURN}; exit 3`);
+    assert.deepEqual([burnt.exitCode, burnt.usageFrom], [3, 'shim']);
+    assert.ok(burnt.cpuMs >= BURNT_MS, `${burnt.cpuMs}`);
+    const file = '"$HOME"/.bgjob-far/*/job/"${BGJOB_REMOTE%.}"/usage';
+    const damaged = await run(`f=$(echo ${file}); [ -f "$f" ] && seq 9 >"$f" && exit 4`);
+    assert.deepEqual([damaged.exitCode, damaged.usageFrom, damaged.cpuMs], [4, null, null]);
+    const id = await rig.run(['--on', 'box', '--', 'sh', '-c', `${SH_BURN}; echo up; exec sleep 1000`]);
+    await rig.bgjob(['wait', String(id), '--until', 'up']);
+    await rig.bgjob(['kill', String(id)]);
+    const killed = await rig.show(id);
+    assert.deepEqual([killed.state, killed.usageFrom !== null], ['killed', true]);
+    assert.ok(killed.cpuMs >= BURNT_MS, `${killed.cpuMs}`);
   });
 
   verbTest('tail -f, wait --until and kill while it runs there', async (rig) => {

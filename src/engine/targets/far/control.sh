@@ -175,7 +175,7 @@ far_undo() {
 }
 
 # far_look UID: one of
-#     e RECORD            the end record
+#     e RECORD|LINE|LINE|  the end record, and the lines of `usage`
 #     r UID PID HOST HUNDREDTHS since the start       h UID HOST   it is on another host
 #     c UID   not started yet        b UID   the machine was restarted since
 #     g UID   no process, no end     a UID   no claim
@@ -199,7 +199,15 @@ far_look() {
 far_read_end() {
   far_line=
   { read -r far_line <"$far_root/end/$1"; } 2>/dev/null
-  [ "$far_line" ] && echo "e $far_line"
+  [ "$far_line" ] || return 1
+  far_record=$far_line far_used=''
+  # the job may have put a FIFO there, or a file without an end
+  if [ -f "$far_root/job/$1/usage" ]; then
+    while [ ${#far_used} -lt 1000 ] && read -r far_line; do
+      far_used="$far_used$far_line|"
+    done 2>/dev/null <"$far_root/job/$1/usage"
+  fi
+  echo "e $far_record|$far_used"
 }
 
 far_stop() {
@@ -217,7 +225,7 @@ far_stop() {
     sleep 0.05 2>/dev/null || sleep 1
     far_now
   done
-  far_hit=0 far_denied=0
+  far_hit=0 far_denied=0 far_most=0
   if [ ! -d "$far_root/job/$1" ]; then
     # what an ended job left: its records are removed, and its marker tells
     far_sweep "$1" "$2"

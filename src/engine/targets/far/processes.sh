@@ -35,9 +35,10 @@ far_now() {
   fi
 }
 
-# far_read_start PID: sets far_start to the start time of a process; fails if it is gone or a zombie.
+# far_read_start PID: sets far_start to the start time of a process; fails if it is gone or a zombie. With /proc it
+# sets far_cpu, too: the CPU time of the process and of its children for which it has waited, hundredths of a second.
 far_read_start() {
-  far_start=
+  far_start='' far_cpu=0
   if [ "$far_proc" ]; then
     far_stat=
     # the name of a program may hold blanks, brackets and newlines
@@ -45,7 +46,7 @@ far_read_start() {
     set -- ${far_stat##*) }
     [ $# -ge 20 ] || return 1
     case $1 in [ZX]) return 1 ;; esac
-    far_start=${20}
+    far_start=${20} far_cpu=$((${12} + ${13} + ${14} + ${15}))
   else
     set -- $(ps -o stat= -o lstart= -p "$1" 2>/dev/null)
     case ${1:-Z} in [ZX]*) return 1 ;; esac
@@ -112,11 +113,23 @@ far_tree() {
 }
 
 # far_sweep UID SIGNAL: signals the processes of a job once; 0 only counts them. Sets far_hit, and far_denied:
-# those of another user.
+# those of another user. The CPU time of all of them is noted before they die: nothing waits for the children of a
+# process that is killed, so `times` misses it. far_most: what was noted of this job by this program.
+far_most=0
 far_sweep() {
-  far_hit=0 far_denied=0
-  for far_pid in $(far_tree "$1"); do
-    [ "$2" = 0 ] || { far_read_start "$far_pid" && echo "$far_pid $far_start" >>"$far_root/job/$1/swept"; } 2>/dev/null
+  far_hit=0 far_denied=0 far_sum=0
+  far_pids=$(far_tree "$1")
+  [ "$2" = 0 ] || for far_pid in $far_pids; do
+    far_read_start "$far_pid" || continue
+    { echo "$far_pid $far_start" >>"$far_root/job/$1/swept"; } 2>/dev/null
+    far_sum=$((far_sum + far_cpu))
+  done
+  # a kill may need many rounds
+  if [ "$far_sum" -gt "$far_most" ] && [ -f "$far_root/job/$1/usage" ]; then
+    far_most=$far_sum
+    { echo "sampled $far_sum" >>"$far_root/job/$1/usage"; } 2>/dev/null
+  fi
+  for far_pid in $far_pids; do
     if kill -s "$2" "$far_pid" 2>/dev/null; then
       far_hit=$((far_hit + 1))
       # a stopped process would not see it

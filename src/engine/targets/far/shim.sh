@@ -10,6 +10,8 @@
 # The text of processes.sh stands before this one, and before that far_slurm: where Slurm runs the job, `once`, or
 # `again` if Slurm may start it again. Slurm must explain an end after a TERM that is not ours, or by KILL: such a
 # record is left in the file `cut`.
+# In the file `usage`: the number of the start that wrote it, what `times` says before the job and after it, and
+# lines of far_sweep. It decides nothing. The job may put a FIFO in its place, whose open would not return.
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # of processes.sh
 # shellcheck disable=SC2034,SC2046,SC2086 # words are split where that is meant
@@ -207,6 +209,12 @@ fi
 # In the foreground: a shell has what it starts with `&` ignore INT and QUIT. The subshell becomes the job.
 far_now
 far_t0=$far_t
+far_start_number=0
+[ -z "$far_slurm" ] || far_start_number=${SLURM_RESTART_COUNT:-0}
+# `$(times)` would be that of a subshell: zero. `command`: a shell may end when a builtin like this one cannot write
+if [ -f usage ] || [ ! -e usage ]; then
+  { echo "$far_start_number" >usage && command times >>usage; } 2>/dev/null
+fi
 (
   if [ "$far_proc" ]; then read -r far_pid far_rest </proc/self/stat; else far_pid=$(exec sh -c 'echo $PPID'); fi
   far_read_start "$far_pid"
@@ -220,6 +228,8 @@ far_t0=$far_t
   exec $far_own_session /bin/sh "./$far_job" "$far_path"
 )
 far_status=$?
+# before our own programs count; before the end record, so that a reader of that finds it
+[ ! -f usage ] || { command times >>usage; } 2>/dev/null
 far_now
 far_took=$((far_t - far_t0))
 [ $far_took -ge 0 ] || far_took=0
@@ -248,7 +258,7 @@ done
 # may work later: tried until the record stands, or until the folder of the job is gone.
 far_text="1 $far_uid $far_status $far_why $far_took $far_stopped" far_place=$far_root/end/$far_uid
 if [ "$far_slurm" ]; then
-  far_text="2 $far_uid $far_status $far_why $far_took $far_stopped ${SLURM_RESTART_COUNT:-0} - -"
+  far_text="2 $far_uid $far_status $far_why $far_took $far_stopped $far_start_number - -"
   # the processes of a job get a TERM of Slurm one after the other
   sleep 0.1 2>/dev/null
   case $far_status in 137 | 143) far_cut=1 ;; esac

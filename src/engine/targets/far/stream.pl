@@ -1,7 +1,8 @@
 # The log stream of a target, in perl without a module. Words: the folder of our records.
 #     W UID OUT ERR   watches a job from these offsets; ERR is - without --split
 #     X UID           drops it
-#     L UID STREAM OFFSET LENGTH and the bytes;  E RECORD, after all bytes;  H, every two seconds
+#     L UID STREAM OFFSET LENGTH and the bytes;  E RECORD|LINE|LINE|, after all bytes: the end record and the
+#     lines of `usage`;  H, every two seconds
 use strict;
 my ($root) = @ARGV;
 my (%jobs, $active, $beat);
@@ -39,6 +40,16 @@ sub send_log {
     return 1;
 }
 
+# The start of the file `usage` of a job: the job may have put a FIFO there, or a file without an end.
+sub used {
+    my ($uid) = @_;
+    my $path = "$root/job/$uid/usage";
+    my $text = '';
+    if (-f $path && open(my $usage, '<', $path)) { read($usage, $text, 1000) }
+    $text =~ tr/\n/|/;
+    return $text;
+}
+
 while (1) {
     my $ready = '';
     vec($ready, 0, 1) = 1;
@@ -66,7 +77,7 @@ while (1) {
         $waiting += $more;
         if (defined $record && !$more) {
             $job->{ended} = 1;
-            put("E $record\n");
+            put("E $record|" . used($uid) . "\n");
         }
     }
     if (time - $beat >= 2 || time < $beat) {

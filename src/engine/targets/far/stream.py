@@ -47,6 +47,18 @@ def end_record(uid):
         return None
 
 
+def used(uid):
+    """The start of the file `usage` of a job: the job may have put a FIFO there, or a file without an end."""
+    path = root + "/job/" + uid + "/usage"
+    try:
+        if not os.path.isfile(path):
+            return b""
+        with open(path, "rb") as usage:
+            return usage.read(1000).replace(b"\n", b"|")
+    except OSError:
+        return b""
+
+
 try:
     while True:
         now = time.monotonic()
@@ -77,7 +89,7 @@ try:
             waiting = waiting or any(more)
             if record is not None and not any(more):
                 job["ended"] = True
-                put(b"E " + record + b"\n")
+                put(b"E " + record + b"|" + used(uid) + b"\n")
         if time.monotonic() - beat >= 2:
             beat = time.monotonic()
             put(b"H\n")

@@ -29,6 +29,7 @@ test('a record with any flipped character is no record', () => {
     afterStop: false,
     verdict: null,
     restarts: 0,
+    usage: null,
   });
   for (let at = 0; at < line.length; at++)
     for (const bit of [1, 2, 4, 16]) {
@@ -49,11 +50,38 @@ test('the record of an engine: a code that is not known, and the reason', () => 
     afterStop: true,
     restarts: 2,
     verdict,
+    usage: null,
   };
   assert.deepEqual(parseFarEnd(farEndRecord(end)), end);
   assert.deepEqual(parseFarEnd(farEndRecord({ ...end, status: 7, verdict: null }))?.status, 7);
   // it would say nothing
   assert.equal(parseFarEnd(farEndRecord({ ...end, verdict: null })), undefined);
+});
+
+test('what a job cost is told behind the record, and never touches it', () => {
+  const first = '1 h-42-1 3 - 512 0';
+  const again = '2 h-42-1 3 - 512 0 2 - -';
+  const recordOf = (text: string) => `${text} ${posixChecksum(Buffer.from(text))}`;
+  const usage = (rest: string, text = first) => parseFarEnd(recordOf(text) + rest)!.usage;
+  const before = '0m0.01s 0m0.02s|0m0.50s 0m0.10s|';
+  const after = '0m0.01s 0m0.02s|1m1.50s 0m0.60s|';
+  const told = (cpuMs: number, from: string) => ({ cpuMs, peakMemoryBytes: null, from });
+  assert.deepEqual(usage(`|0|${before}${after}`), told(61_500, 'shim'));
+  assert.deepEqual(usage(`|2|${before}${after}`, again), told(61_500, 'shim'));
+  assert.deepEqual(usage(`|0|${before}${after}`.replaceAll('.', ',')), told(61_500, 'shim'), 'a locale');
+  const [less, more] = ['sampled 6149|', 'sampled 6151|'];
+  assert.deepEqual(usage(`|0|${before}${less}${after}`), told(61_500, 'shim'));
+  assert.deepEqual(usage(`|0|${before}${less}${more}${after}`), told(61_510, 'samples'));
+  assert.deepEqual(usage(`|0|${before}${less}`), told(61_490, 'samples'), 'a shim that was killed');
+  for (const rest of [
+    ...['', '|', '||||', '|0|', `|0|${before}`, `|0|${after}${before}`, `|0|${before}${after}${after}`],
+    ...[`|1|${before}${after}`, `|${before}${after}`, `|0|${before}${after.slice(0, -1)}`],
+    ...[`|0|${before}x|${after}`, '|0|sampled -4|', '|0|sampled 1e9|', '|sampled 44|', '|0|sampled 44'],
+  ]) {
+    assert.equal(usage(rest), null, rest);
+    assert.equal(parseFarEnd(recordOf(first) + rest)!.status, 3);
+  }
+  assert.equal(usage(`|0|${before}${after}`, again), null, 'of a start before this one');
 });
 
 /** A job that ran and whose shim is gone without an end record: its shim is killed, then the job. */

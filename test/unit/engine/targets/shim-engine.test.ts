@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { FarEnd } from '../../../../src/engine/targets/engine.ts';
 import { LocalTransport } from '../../../../src/engine/targets/transport.ts';
+import { BURNT_MS, SH_BURN } from '../../../rig/burn.ts';
 import { Far, farTest } from '../../../rig/far.ts';
 import { isRunning, processesNaming } from '../../../rig/processes.ts';
 import { until } from '../../../rig/until.ts';
@@ -166,6 +167,57 @@ farTest(
     await gone(pids);
   },
 );
+
+/** A job whose child computes, says so, and stays: nothing waits for the child when all are killed. */
+const FAMILY = `sh -c '${SH_BURN}; echo burnt; exec sleep 1000' & wait; exit 9`;
+
+farTest('what it cost: CPU time of the job, of its children, and of those that a stop kills', async (far) => {
+  const own = await far.end(await far.start(far.sh(`${SH_BURN}; exit 3`)));
+  const child = await far.end(await far.start(far.sh(`sh -c '${SH_BURN}'; exit 4`)));
+  assert.deepEqual([own.status, own.usage?.from, child.status, child.usage?.from], [3, 'shim', 4, 'shim']);
+  for (const { usage } of [own, child]) assert.ok(usage!.cpuMs! >= BURNT_MS, JSON.stringify(usage));
+  const idle = await far.end(await far.start(far.sh('exit 5')));
+  assert.deepEqual([idle.status, idle.usage?.from], [5, 'shim']);
+
+  const stopped = await far.start(far.sh(FAMILY));
+  await far.said(stopped, 'burnt');
+  await far.engine.stop(stopped, 'TERM', 60_000);
+  const killed = await far.start(far.sh(FAMILY));
+  await far.said(killed, 'burnt');
+  await far.engine.stop(killed, 'KILL', 0);
+  for (const [uid, status] of [
+    [stopped, 143],
+    [killed, 137],
+  ] as const) {
+    const { usage, ...end } = await far.end(uid);
+    assert.deepEqual([end.status, end.afterStop, usage?.from], [status, true, 'samples']);
+    assert.ok(usage!.cpuMs! >= BURNT_MS, JSON.stringify(usage));
+  }
+});
+
+farTest('what it cost: of a job over a limit, too', async (far) => {
+  const gate = far.gate();
+  const script = `${FAMILY.replace('exec sleep 1000', `read x <"${gate.path}"; exec yes`)}`;
+  const uid = await far.start(far.sh(script, { maxLogBytes: 65_536, graceMs: 1000 }));
+  await far.said(uid, 'burnt');
+  gate.open();
+  const { limit, usage } = await far.end(uid);
+  assert.deepEqual([limit, usage?.from], ['max-log', 'samples']);
+  assert.ok(usage!.cpuMs! >= BURNT_MS, JSON.stringify(usage));
+});
+
+farTest('what it cost is not known where its file is gone or damaged; its code is', async (far) => {
+  const harms = [
+    ...['seq 300 >"$file"', 'seq 99999 | tr -d "\\n" >"$file"', 'rm "$file"', 'rm "$file"; mkfifo "$file"'],
+    ...['rm "$file"; mkdir "$file"', 'rm "$file"; ln -s /dev/zero "$file"', 'echo x >>"$file"'],
+  ];
+  const script = (harm: string) =>
+    `file=$HOME/.bgjob-far/laptop/job/\${BGJOB_REMOTE%.}/usage; [ -f "$file" ] && { ${harm}; } && exit 8`;
+  for (const harm of harms) {
+    const { status, usage } = await far.end(await far.start(far.sh(script(harm))));
+    assert.deepEqual([status, usage], [8, null], harm);
+  }
+});
 
 farTest('a job over its --timeout: its end says so, whatever its code is', async (far) => {
   const uid = await far.start(

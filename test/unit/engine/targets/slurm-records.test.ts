@@ -19,6 +19,7 @@ const files = (rest: Partial<SlurmFiles> = {}): SlurmFiles => ({
 });
 const cut: FarEnd = {
   ...{ uid: 'h-1-1', status: 143, limit: null, tookMs: 70, afterStop: false, verdict: null, restarts: 0 },
+  usage: null,
 };
 const rows = (...lines: string[]) => parseAnswer(lines.map((line) => `q ${line}`)).rows;
 const details = (state: string, code: string, rest = '', wrote = '') =>

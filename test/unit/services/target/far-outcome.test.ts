@@ -13,6 +13,7 @@ const RUNNING: Status = { phase: 'running', startedAt: 990_000, startedMonotonic
 const KILL: Stop = { by: 'kill', cause: 'kill', signal: 'SIGTERM', graceMs: 5000, at: 995_000 };
 const END: FarEnd = {
   ...{ uid: 'a-1-1', status: 0, limit: null, tookMs: 4000, afterStop: false, verdict: null, restarts: 0 },
+  usage: null,
 };
 const NO_RUN = { status: null, tookMs: 0 };
 const said = (word: Verdict['word']): { verdict: Verdict } => ({ verdict: { word, said: 'AS SLURM SAYS' } });
