@@ -2788,6 +2788,49 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/usage/usage.test.ts', name: /a job that ends by itself/ },
   },
   {
+    what: 'the shim of a target asks a subshell for the CPU time: zero',
+    changes: [
+      {
+        file: 'engine/targets/far/shim.sh',
+        from: '[ ! -f usage ] || { command times >>usage; } 2>/dev/null',
+        to: '[ ! -f usage ] || { echo "$(times)" >>usage; } 2>/dev/null',
+      },
+    ],
+    by: { test: 'unit/engine/targets/shim-engine.test.ts', name: /CPU time of the job, of its children/ },
+  },
+  {
+    what: 'the CPU time of what a stop on a target kills is not noted',
+    changes: [
+      {
+        file: 'engine/targets/far/processes.sh',
+        from: 'far_sum=$((far_sum + far_cpu))',
+        to: 'far_sum=0',
+      },
+    ],
+    by: { test: 'unit/engine/targets/shim-engine.test.ts', name: /what it cost: of a job over a limit/ },
+  },
+  {
+    what: 'what the shim of a target used before its job counts as the cost of a job without an end of `times`',
+    changes: [
+      { file: 'engine/targets/far-records.ts', from: 'times.length === 4 ? ', to: 'times.length ? ' },
+    ],
+    by: {
+      test: 'unit/engine/targets/far-records.test.ts',
+      name: /what a job cost is told behind the record/,
+    },
+  },
+  {
+    what: 'the log stream of a target keeps to itself what a job cost',
+    changes: [
+      {
+        file: 'engine/targets/far/stream.pl',
+        from: '"E $record|" . used($uid) . "\\n"',
+        to: '"E $record\\n"',
+      },
+    ],
+    by: { test: 'unit/engine/targets/far-stream.test.ts', name: /^perl: what a job cost/ },
+  },
+  {
     what: 'a shim that serves several jobs: each job has the CPU time of all before it',
     changes: [
       {

@@ -18,6 +18,9 @@ import { ShimEngine, type ShimEngineOptions } from '../../src/engine/targets/shi
 import { LocalTransport } from '../../src/engine/targets/transport.ts';
 import { TEST_MS, until } from './until.ts';
 
+/** A word of sh in a job on a target: the file of what the job costs. */
+export const USAGE_FILE = `"$(echo "$HOME"/.bgjob-far/*/job/"\${BGJOB_REMOTE%.}"/usage)"`;
+
 /** A home there, and an engine that reaches it. Removed by `clear`. */
 export class Far {
   readonly home: string;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { BURNT_MS, SH_BURN } from '../../rig/burn.ts';
+import { USAGE_FILE } from '../../rig/far.ts';
 import { boxTest } from '../../rig/target.ts';
 import { until } from '../../rig/until.ts';
 
@@ -51,10 +52,9 @@ boxTest('each attempt of a job on a target has its own CPU time', async (rig, bo
   const seen = `${box.home}/seen`;
   const first = `if [ ! -e '${seen}' ]; then : >'${seen}'; ${SH_BURN}; exit 1; fi`;
   const retry = ['--retry', '2', '--backoff', '10ms'];
-  const file = '"$HOME"/.bgjob-far/*/job/"${BGJOB_REMOTE%.}"/usage';
   const ran = await rig.bgjob([
     ...['run', '-w', ...retry, ...ON_BOX, 'sh', '-c'],
-    `${first}; f=$(echo ${file}); rm "$f" && exit 0`,
+    `${first}; f=${USAGE_FILE}; rm "$f" && exit 0`,
   ]);
   assert.equal(ran.code, 0, ran.stderr);
   const job = await rig.show(1);

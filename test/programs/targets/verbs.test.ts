@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { BURNT_MS, SH_BURN } from '../../rig/burn.ts';
+import { USAGE_FILE } from '../../rig/far.ts';
 import { missingMount } from '../../rig/far-disks.ts';
 import { succeeds } from '../../rig/mounts.ts';
 import { freePort } from '../../rig/ports.ts';
@@ -105,8 +106,7 @@ if (skip) {
     const burnt = await run(`${SH_BURN}; exit 3`);
     assert.deepEqual([burnt.exitCode, burnt.usageFrom], [3, 'shim']);
     assert.ok(burnt.cpuMs >= BURNT_MS, `${burnt.cpuMs}`);
-    const file = '"$HOME"/.bgjob-far/*/job/"${BGJOB_REMOTE%.}"/usage';
-    const damaged = await run(`f=$(echo ${file}); [ -f "$f" ] && seq 9 >"$f" && exit 4`);
+    const damaged = await run(`f=${USAGE_FILE}; [ -f "$f" ] && seq 9 >"$f" && exit 4`);
     assert.deepEqual([damaged.exitCode, damaged.usageFrom, damaged.cpuMs], [4, null, null]);
     const id = await rig.run(['--on', 'box', '--', 'sh', '-c', `${SH_BURN}; echo up; exec sleep 1000`]);
     await rig.bgjob(['wait', String(id), '--until', 'up']);

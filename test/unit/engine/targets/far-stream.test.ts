@@ -5,7 +5,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { BURNT_MS, SH_BURN } from '../../../rig/burn.ts';
-import { Far, Gathered } from '../../../rig/far.ts';
+import { Far, Gathered, USAGE_FILE } from '../../../rig/far.ts';
 import { processesNaming } from '../../../rig/processes.ts';
 import { TEST_MS, until } from '../../../rig/until.ts';
 
@@ -108,25 +108,27 @@ for (const grade of ['perl', 'python3', 'sh'] as const) {
     again.close();
   });
 
-  streamTest('what a job cost comes with its end; a FIFO in the place of that file stops nothing', async (far) => {
-    const burns = far.sh(`${SH_BURN}; exit 3`);
-    const file = `"$HOME/.bgjob-far/laptop/job/\${BGJOB_REMOTE%.}/usage"`;
-    const harms = far.sh(`rm ${file} && mkfifo ${file} && exit 8`);
-    const told = new Gathered();
-    const stream = await far.engine.follow(told);
-    stream.watch([burns, harms].map(({ uid }) => ({ uid, out: 0, err: null })));
-    for (const job of [harms, burns]) await far.start(job);
-    const ends = await until(
-      () => told.ends,
-      ({ length }) => length === 2,
-    );
-    const endOf = ({ uid }: { uid: string }) => ends.find((end) => end.uid === uid)!;
-    assert.deepEqual([endOf(harms).status, endOf(harms).usage], [8, null]);
-    const { status, usage } = endOf(burns);
-    assert.deepEqual([status, usage?.from], [3, 'shim']);
-    assert.ok(usage!.cpuMs! >= BURNT_MS, JSON.stringify(usage));
-    stream.close();
-  });
+  streamTest(
+    'what a job cost comes with its end; a FIFO in the place of that file stops nothing',
+    async (far) => {
+      const burns = far.sh(`${SH_BURN}; exit 3`);
+      const harms = far.sh(`file=${USAGE_FILE}; rm "$file" && mkfifo "$file" && exit 8`);
+      const told = new Gathered();
+      const stream = await far.engine.follow(told);
+      stream.watch([burns, harms].map(({ uid }) => ({ uid, out: 0, err: null })));
+      for (const job of [harms, burns]) await far.start(job);
+      const ends = await until(
+        () => told.ends,
+        ({ length }) => length === 2,
+      );
+      const endOf = ({ uid }: { uid: string }) => ends.find((end) => end.uid === uid)!;
+      assert.deepEqual([endOf(harms).status, endOf(harms).usage], [8, null]);
+      const { status, usage } = endOf(burns);
+      assert.deepEqual([status, usage?.from], [3, 'shim']);
+      assert.ok(usage!.cpuMs! >= BURNT_MS, JSON.stringify(usage));
+      stream.close();
+    },
+  );
 
   streamTest('a damaged end is not told', async (far) => {
     const uid = await far.start(far.sh('echo text; exit 1'));

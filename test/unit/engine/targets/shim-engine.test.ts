@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import type { FarEnd } from '../../../../src/engine/targets/engine.ts';
 import { LocalTransport } from '../../../../src/engine/targets/transport.ts';
 import { BURNT_MS, SH_BURN } from '../../../rig/burn.ts';
-import { Far, farTest } from '../../../rig/far.ts';
+import { Far, farTest, USAGE_FILE } from '../../../rig/far.ts';
 import { isRunning, processesNaming } from '../../../rig/processes.ts';
 import { until } from '../../../rig/until.ts';
 
@@ -211,8 +211,7 @@ farTest('what it cost is not known where its file is gone or damaged; its code i
     ...['seq 300 >"$file"', 'seq 99999 | tr -d "\\n" >"$file"', 'rm "$file"', 'rm "$file"; mkfifo "$file"'],
     ...['rm "$file"; mkdir "$file"', 'rm "$file"; ln -s /dev/zero "$file"', 'echo x >>"$file"'],
   ];
-  const script = (harm: string) =>
-    `file=$HOME/.bgjob-far/laptop/job/\${BGJOB_REMOTE%.}/usage; [ -f "$file" ] && { ${harm}; } && exit 8`;
+  const script = (harm: string) => `file=${USAGE_FILE}; [ -f "$file" ] && { ${harm}; } && exit 8`;
   for (const harm of harms) {
     const { status, usage } = await far.end(await far.start(far.sh(script(harm))));
     assert.deepEqual([status, usage], [8, null], harm);
