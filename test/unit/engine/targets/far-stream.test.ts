@@ -121,12 +121,12 @@ for (const grade of ['perl', 'python3', 'sh'] as const) {
         () => told.ends,
         ({ length }) => length === 2,
       );
+      stream.close();
       const endOf = ({ uid }: { uid: string }) => ends.find((end) => end.uid === uid)!;
       assert.deepEqual([endOf(harms).status, endOf(harms).usage], [8, null]);
       const { status, usage } = endOf(burns);
       assert.deepEqual([status, usage?.from], [3, 'shim']);
       assert.ok(usage!.cpuMs! >= BURNT_MS, JSON.stringify(usage));
-      stream.close();
     },
   );
 
