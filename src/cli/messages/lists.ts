@@ -5,18 +5,17 @@ import type { HookView } from '../../engine/hooks/exit-hook.ts';
 import type { SlurmFacts } from '../../engine/targets/engine.ts';
 import type { MemoryWay } from '../../engine/usage/control-group.ts';
 import type { PastRun, Usual } from '../../engine/usage/past-runs.ts';
-import type { Log, Stream } from '../../job/log/log.ts';
+import type { Log } from '../../job/log/log.ts';
 import type { Spec } from '../../job/spec.ts';
 import {
   agentEndText,
   agentLabel,
   type EndedView,
-  type JobView,
   type LiveView,
   STATE_WORDS,
   stateWord,
 } from '../../job/view.ts';
-import { jobLabel, jobs, outcomeText, stateText, tookMs } from './job-text.ts';
+import { jobs, outcomeText, stateText, tookMs } from './job-text.ts';
 import { notAName, notOneOf, textFor, usageError } from './usage.ts';
 
 /** `9,587`. */
@@ -389,39 +388,3 @@ export function slurmRows(facts: SlurmFacts, asked: string | null) {
     ...(more > 0 ? [['', `and ${more} more: sinfo`]] : []),
   ] as [string, string][];
 }
-
-// output of several jobs
-
-/** The line above the output of each of several jobs, as tail(1) has it. */
-export const headLineOf = (view: JobView): string => {
-  const name = 'spec' in view && view.spec.name !== null ? `${safe(view.spec.name)} (${view.id})` : view.id;
-  return `==> ${name} <==`;
-};
-
-export const joinsText = (view: JobView) => `${jobLabel(view)} joins (${stateText(view)})`;
-
-/** Below a `tail -f` of several jobs that ended before they did. */
-export const againBeginsText = (searched: boolean) =>
-  searched
-    ? '(the next call searches the logs from the beginning; with --new it goes on where the last one ended)'
-    : '(the next call prints the last lines of each again; with --new it goes on where the last one ended)';
-
-/** No live job is chosen. */
-export const nothingRunsText = (queues: string[], everywhere: boolean) =>
-  `(no live job${queues.length > 0 ? ` in queue ${safe(queues.join(', '))}` : ''}${
-    everywhere ? '' : ' in this project'
-  })`;
-
-// times of lines
-
-/** What `~` before a time means. `target`: that of a job on another machine. */
-export const roughTimesText = (target: object | null) =>
-  target === null
-    ? '(~: the line was written by then at the latest)'
-    : '(~: when the line arrived here from the target)';
-
-/** What `-` in the place of a time means. */
-export const unknownTimesText = (stream: Stream) =>
-  stream === 'err'
-    ? '(-: the times of stderr are not recorded)'
-    : '(-: the times of these lines were not recorded)';

@@ -1,17 +1,15 @@
 /** What `wait`, `run --wait`, `run --until…` and `tail` say, and their usage errors. */
-import { renderDuration, renderSize, systemClock } from '../../base/clock.ts';
-import type { Pattern } from '../../base/text/pattern.ts';
+import { renderDuration, renderSize } from '../../base/clock.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { listenerText } from '../../engine/observe/port-owner.ts';
 import type { Usual } from '../../engine/usage/past-runs.ts';
 import type { ConditionMet, LineAnswer, OutputFacts, WaitNews } from '../../engine/wait/condition.ts';
 import type { NotCounted } from '../../engine/wait/counted.ts';
-import type { Piece, Stream } from '../../job/log/log.ts';
 import type { RemovedFailure } from '../../job/rounds/removed-jobs.ts';
 import { type Session, sessionText } from '../../job/session.ts';
 import type { JobId, Spec } from '../../job/spec.ts';
 import { type EndedView, type JobView, stateWord } from '../../job/view.ts';
-import { jobLabel, jobs, stateText, tookMs, usualText } from './job-text.ts';
+import { jobLabel, jobs, usualText } from './job-text.ts';
 import {
   badValue,
   cannotCombine,
@@ -298,107 +296,3 @@ export const ownSlotText = (queue: string, own: JobId) =>
   `nothing starts there before ${own} has ended, or: bgjob queue set ${safe(queue)} --slots N)`;
 
 export const REMOVED_MEANWHILE = 'it was removed during the wait';
-
-// tail: around the lines of a log
-
-const MOST_PATTERN = 80;
-
-/** How a job can add to its log without emptying it. */
-export const EMPTIED_HINT = '(`> /dev/stderr` empties a log, as `: > log` does; `>&2` and `>> log` do not)';
-
-/** The lines that stand where a part of the log is gone: the job emptied it, or it was trimmed. */
-export function gapTexts({ gone, emptied }: Pick<Piece, 'gone' | 'emptied'>): string[] {
-  // after an emptying more is gone than was asked for
-  const trimmed = gone - Math.min(gone, emptied);
-  return [
-    ...(emptied > 0 ? [`[the job emptied its log: ${renderSize(emptied)} gone]`] : []),
-    ...(trimmed > 0 ? [`[… ${renderSize(trimmed)} trimmed by --max-log …]`] : []),
-  ];
-}
-
-/** That the view does not begin at the beginning. `full`: the command that shows all. */
-export function notAllText(trimmed: number, emptied: number, full: string): string {
-  const gone = [
-    ...(emptied > 0 ? [`the job emptied its log: ${renderSize(emptied)} gone`] : []),
-    ...(trimmed > 0 ? [`${renderSize(trimmed)} trimmed by --max-log`] : []),
-  ];
-  return `(not all of it; ${gone.length > 0 ? `${gone.join(', ')}, the rest` : 'all'}: ${full})`;
-}
-
-export const stderrText = (id: JobId, bytes: number) =>
-  `(stderr: ${renderSize(bytes)}: bgjob tail ${id} --err)`;
-
-/** The last line of every read: the state, the bytes that were shown, and the cursor of the next read. */
-export function footer(view: JobView, stream: Stream, { from, to, size }: Piece, extra = ''): string {
-  const [stdout, stderr] = 'spec' in view && view.spec.split ? [' on stdout', ' on stderr'] : ['', ''];
-  const nothing = `no output${stream === 'err' ? stderr : stdout}${view.kind === 'live' ? ' yet' : ''}`;
-  const bytes = `${stream === 'err' ? 'stderr ' : ''}bytes ${from}-${to} of ${size}`;
-  return `[${stateAndTime(view)} | ${size > 0 ? bytes : nothing}${extra} | cursor ${to}]`;
-}
-
-/** The same where a read from a cursor found nothing. `prompt`: the line at which the job may wait. */
-export function emptyFooter(
-  view: JobView,
-  cursor: number,
-  quiet: number | null,
-  prompt: string | undefined,
-): string {
-  const since = view.kind === 'live' && quiet !== null ? ` for ${renderDuration(quiet)}` : '';
-  const line = prompt === undefined ? '' : ` | its last line: "${clip(safe(prompt), 80)}"`;
-  return `[${stateAndTime(view)} | nothing new${since}${line} | cursor ${cursor}]`;
-}
-
-function stateAndTime(view: JobView): string {
-  const took = tookMs(view, systemClock.now());
-  const time = took === null ? '' : ` ${view.kind === 'ended' ? 'after ' : ''}${renderDuration(took)}`;
-  return `${jobLabel(view)} ${stateText(view)}${time}`;
-}
-
-// searches
-
-export const NO_OUTPUT = '(no output yet)';
-export const NOTHING_NEW = '(nothing new)';
-
-export const noMatchText = ({ text }: Pattern) => `(no line matches "${clip(safe(text), MOST_PATTERN)}")`;
-
-export const tailRefusal = {
-  nothing: () => needsOperands('tail', 'REF..., or -f with --queue NAME or --all'),
-  rawMany: () =>
-    usageError('--raw prints bytes without names: it follows one job', 'bgjob tail -f --raw REF'),
-  cursorMany: () =>
-    usageError('--since CURSOR is a position in one log', 'one REF, or a time: --since 5m, or --new'),
-  group: (option: string) => usageError(`${option} goes with -f`, `bgjob tail -f ${option}`),
-  groupAndReference: (reference: string) =>
-    usageError(`--queue and --all take no REF: "${safe(reference)}"`, 'use one call for each of them'),
-  allAndQueue: () => cannotCombine('--all', '--queue', 'bgjob tail -f --all'),
-  everywhere: () => usageError('-a goes with --queue or --all', 'bgjob tail -f --all -a'),
-  rawTimes: () => cannotCombine('--raw', '--timestamps', 'bgjob tail --help'),
-  headFollow: () =>
-    cannotCombine('--head', '--follow', 'bgjob tail -f --full REF shows everything from the beginning'),
-  sinceNew: () => cannotCombine('--since', '--new', 'bgjob tail --help'),
-  headSince: () => usageError('--head begins at 0: leave out --since and --new', 'bgjob tail --help'),
-  badReader: (name: string) =>
-    usageError(`--reader: "${safe(name)}" is not a name of letters, digits and . _ -`, 'bgjob tail --help'),
-  grepLines: () =>
-    usageError(
-      '--grep searches the whole log: leave out -n and --head; --max limits the lines',
-      'bgjob tail --help',
-    ),
-} as const;
-
-/** The cursor of `tail --new` could not be written; `reason`: a system error in words. */
-export const cursorNotStored = (reason: string, to: number) =>
-  `(the cursor could not be stored: ${reason}; next time: --since ${to})`;
-
-/** `all`: how many match, as far as they were counted. */
-export const moreMatchesText = (shown: number, all: string, stream: Stream, to: number) =>
-  `(${shown} of ${all} lines that match; more: --max N, or ${stream === 'err' ? '--err ' : ''}--since ${to})`;
-
-export const followsItselfRefusal = (id: JobId) =>
-  usageError(
-    `the output of this call goes into the log of job ${id}: following that log would never end`,
-    `bgjob tail ${id}`,
-  );
-
-/** For a view that shows only the end of a log. */
-export const beginningHint = (id: number) => `the beginning: bgjob tail ${id} --full`;

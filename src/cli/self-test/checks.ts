@@ -10,7 +10,7 @@ import { HAS_PROC, isDeadState, isFifo, isLocked, readStat } from '../../engine/
 import { readCommandLine, readTable } from '../../engine/os/process-table.ts';
 import { findTool } from '../../engine/os/programs.ts';
 import { readShim } from '../../engine/shim/shim-record.ts';
-import type { CheckKind } from '../messages/self-test.ts';
+import type { CheckKind } from '../messages/findings.ts';
 import { JOB_LIMIT, NotForHere, PROGRAM, type Stage } from './stage.ts';
 
 export interface Check {

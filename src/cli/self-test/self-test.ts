@@ -22,7 +22,7 @@ import {
   progressLine,
   totalText,
   unknownCheck,
-} from '../messages/self-test.ts';
+} from '../messages/findings.ts';
 import type { Output } from '../output/output.ts';
 import { CHECKS, type Check } from './checks.ts';
 import { CheckFailed, Interrupted, NotForHere, PROGRAM, Stage } from './stage.ts';

@@ -16,7 +16,7 @@ import { runTool } from '../../engine/os/programs.ts';
 import { rememberToolsIn } from '../../engine/os/tool-memory.ts';
 import { type Home, openHome } from '../../job/home/home.ts';
 import { quoteWord } from '../../job/view.ts';
-import { mismatchText, neverText, noAnswerText, noStartText } from '../messages/self-test.ts';
+import { mismatchText, neverText, noAnswerText, noStartText } from '../messages/findings.ts';
 
 export const PROGRAM = join(__dirname, '..', 'bin', 'bgjob');
 

@@ -8,7 +8,7 @@ import { Log, type Piece, type Stream } from '../../job/log/log.ts';
 import { isSendable } from '../../job/spec.ts';
 import { type JobView, stateWord } from '../../job/view.ts';
 import { stderrOf } from '../jobs/stderr-log.ts';
-import { gapTexts, stderrText } from '../messages/wait.ts';
+import { gapTexts, stderrText } from '../messages/log.ts';
 import type { Output } from '../output/output.ts';
 import type { Stamps } from './stamps.ts';
 

@@ -7,7 +7,7 @@ import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { Log, type Piece, readLogSize, type Stream } from '../../job/log/log.ts';
 import type { JobId } from '../../job/spec.ts';
-import { followsItselfRefusal, gapTexts } from '../messages/wait.ts';
+import { followsItselfRefusal, gapTexts } from '../messages/log.ts';
 import type { Output } from '../output/output.ts';
 import { printTrouble } from '../wait/report-outcome.ts';
 import type { Stamps } from './stamps.ts';

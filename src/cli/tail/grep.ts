@@ -12,7 +12,7 @@ import { follow } from '../../engine/wait/follow-log.ts';
 import { EXIT, ok, type Result } from '../../job/failure.ts';
 import { Log, type Piece, readLogSize } from '../../job/log/log.ts';
 import { type Exit, SUCCESS } from '../command/command.ts';
-import { footer, gapTexts, moreMatchesText, NO_OUTPUT, NOTHING_NEW, noMatchText } from '../messages/wait.ts';
+import { footer, gapTexts, moreMatchesText, NO_OUTPUT, NOTHING_NEW, noMatchText } from '../messages/log.ts';
 import { Deadline } from '../wait/deadline.ts';
 import { printTrouble } from '../wait/report-outcome.ts';
 import { SMOOTH_MS } from './follow.ts';

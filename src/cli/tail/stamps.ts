@@ -4,7 +4,7 @@ import type { Home } from '../../job/home/home.ts';
 import { type LineTime, LineTimes } from '../../job/log/line-times.ts';
 import type { Stream } from '../../job/log/log.ts';
 import type { JobView } from '../../job/view.ts';
-import { roughTimesText, unknownTimesText } from '../messages/lists.ts';
+import { roughTimesText, unknownTimesText } from '../messages/log.ts';
 import type { Output } from '../output/output.ts';
 
 /** A time with its `~`, and a space. */

@@ -5,15 +5,8 @@
 import { renderSize, renderTime } from '../../base/clock.ts';
 import { unstyled } from '../../base/text/sgr.ts';
 import type { LineTime, LineTimes } from '../../job/log/line-times.ts';
-import {
-  KEY_TEXT,
-  logHeadText,
-  NO_OUTPUT_YET,
-  removedLogText,
-  roughTimesText,
-  unknownTimesText,
-} from '../messages/lists.ts';
-import { beginningHint } from '../messages/wait.ts';
+import { KEY_TEXT, logHeadText, NO_OUTPUT_YET, removedLogText } from '../messages/lists.ts';
+import { beginningHint, roughTimesText, unknownTimesText } from '../messages/log.ts';
 import { cut, pad, widthOf, wrap } from '../output/columns.ts';
 import { partSideways, sliceMarked } from '../output/styled.ts';
 import type { Key } from './full-screen.ts';
