@@ -89,6 +89,11 @@ class ManyFollowed {
     return max !== null && this.tally.shown >= max;
   }
 
+  /** All have ended, and their ends are told. */
+  get isDone(): boolean {
+    return this.living.size === 0 && this.ended.length === 0;
+  }
+
   /** Follows these jobs, too; `isNew`: they began meanwhile. */
   add(views: JobView[], isNew: boolean): void {
     const { home, ask } = this;
@@ -261,8 +266,8 @@ export async function followMany(
       const grew = await many.poll(signal);
       if (output.readerGone || signal.aborted || many.isFull || !many.failed.ok) break;
       // a job may have begun since the last look
-      if (many.living.size === 0) look();
-      if (many.living.size === 0) break;
+      if (many.isDone) look();
+      if (many.isDone) break;
       waiting ??= wait();
       pauseMs = grew ? SOON_MS : Math.min(LATEST_MS, pauseMs * 1.5);
       await sleep(Math.max(pauseMs, (systemClock.monotonic() - begun) * SHARE), signal, woken.signal);

@@ -53,6 +53,8 @@ class LineView {
   private shown = '';
   /** How the job left the terminal before this line; undefined: its styles are not kept. */
   private pen;
+  /** Another line came behind the unfinished one, which did not go on since. */
+  private isBroken = false;
   /** Where the bytes end that were pushed. */
   private to = 0;
 
@@ -66,6 +68,7 @@ class LineView {
   }
 
   push(bytes: Buffer, to: number): void {
+    this.isBroken = false;
     this.to = to;
     let all = this.rest.length > 0 ? Buffer.concat([this.rest, bytes]) : bytes;
     for (let newline = all.indexOf(10); newline !== -1; newline = all.indexOf(10)) {
@@ -82,7 +85,7 @@ class LineView {
 
   /** No more comes for now, or the job ended: prints the unfinished line, too. */
   flush(atEnd: boolean): void {
-    if (this.rest.length > 0) this.show(this.rest, atEnd, this.to);
+    if (this.rest.length > 0 && !this.isBroken) this.show(this.rest, atEnd, this.to);
     if (atEnd) this.rest = Buffer.alloc(0);
   }
 
@@ -97,6 +100,7 @@ class LineView {
   /** Another line follows on the terminal: this one is printed anew when it goes on. */
   breakOff(): void {
     this.shown = '';
+    this.isBroken = true;
     this.output.raw(NEWLINE);
   }
 
