@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import * as util from 'node:util';
+import { COMMON } from '../../src/cli/command/command.ts';
 import { parseWords } from '../../src/cli/command/split-argv.ts';
 import { messageOf } from '../../src/cli/messages/failures.ts';
 import { parseEnvFile } from '../../src/cli/run/env-file.ts';
@@ -154,7 +155,7 @@ test('words: whatever is typed is an answer or a refusal, and what follows -- is
       // every option has a value of its kind, and no other is there
       assert.deepEqual(
         Object.keys(parsed.value.options).sort(),
-        [...Object.keys(verb.options), 'json', 'help'].sort(),
+        [...Object.keys({ ...verb.options, ...COMMON })].sort(),
       );
     },
     RUNS * 2,
