@@ -213,8 +213,8 @@ rigTest('a home of a newer format, and one that is damaged', async (rig) => {
     () => processesNaming(rig.dir),
     (found) => found.length === 0,
   );
-  fs.writeFileSync(`${rig.home}/format`, '6\n');
-  await refusesHome(rig, /home was written by a newer bgjob \(format 6, this one knows 5\)/);
+  fs.writeFileSync(`${rig.home}/format`, '7\n');
+  await refusesHome(rig, /home was written by a newer bgjob \(format 7, this one knows 6\)/);
   fs.writeFileSync(`${rig.home}/format`, 'garbage');
   await refusesHome(rig, /home is damaged/);
   fs.writeFileSync(`${rig.home}/format`, '1\n');

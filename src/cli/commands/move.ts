@@ -66,7 +66,7 @@ export const move = verb({
   name: 'move',
   operands: 'REF...',
   arity: [1, Number.POSITIVE_INFINITY],
-  brief: 'in a queue',
+  brief: '',
   changes: true,
   summary: 'change the place of a waiting job in its queue',
   description: [

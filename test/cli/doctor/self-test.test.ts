@@ -5,6 +5,7 @@ import * as fs from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { within } from '../../rig/doctor.ts';
+import { pathsBelow } from '../../rig/folder.ts';
 import { cannotUnshare, withFile } from '../../rig/namespaces.ts';
 import { missing } from '../../rig/needs.ts';
 import { processesNaming } from '../../rig/processes.ts';
@@ -95,7 +96,7 @@ for (const [signal, wanted] of [
     const call = rig.startBgjob(['doctor', '--self-test=fifo,schedule,kill'], { env });
     // the scheduler has started a job; the next check stops one
     await until(
-      () => fs.readdirSync(env.TMPDIR, { recursive: true }).some((path) => /\/fired$/.test(String(path))),
+      () => pathsBelow(env.TMPDIR).some((path) => path.endsWith('/fired')),
       Boolean,
       'the schedule of the self-test',
     );

@@ -33,14 +33,14 @@ rigTest(
   async (rig) => {
     const puppet = await rig.puppet();
     const id = await runPuppet(rig, puppet, ['-n', 'web']);
-    fs.writeFileSync(`${rig.home}/format`, '6\n');
+    fs.writeFileSync(`${rig.home}/format`, '7\n');
     const before = filesOf(rig);
     for (const args of VERBS) {
       const { code, stdout, stderr } = await rig.bgjob(args);
       assert.deepEqual([code, stdout], [125, ''], args.join(' '));
       assert.match(
         stderr,
-        /^bgjob: .*home was written by a newer bgjob \(format 6, this one knows 5\)\n {2}hint: npm install -g bgjob@latest\n\[bgjob\] exit code 125\n$/,
+        /^bgjob: .*home was written by a newer bgjob \(format 7, this one knows 6\)\n {2}hint: npm install -g bgjob@latest\n\[bgjob\] exit code 125\n$/,
       );
       const json = await rig.bgjob([args[0]!, '--json', ...args.slice(1)]);
       assert.equal(JSON.parse(json.stderr).error.code, 'home-newer');
