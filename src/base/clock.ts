@@ -10,7 +10,7 @@ export interface Clock {
   now(): number;
   /** Monotonic time in milliseconds since boot, the same for all processes. */
   monotonic(): number;
-  sleep(ms: number): Promise<void>;
+  sleep(ms: number, ...signals: AbortSignal[]): Promise<void>;
 }
 
 export const systemClock: Clock = {

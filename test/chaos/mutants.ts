@@ -1983,6 +1983,11 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'unit/cli/watch/log-tail.test.ts', name: /only when it has changed/ },
   },
   {
+    what: 'watch: the time between two looks at a log counts as reading of the list',
+    changes: [{ file: 'engine/wait/home-watcher.ts', from: 'this.restUntil ??= ', to: 'this.restUntil = ' }],
+    by: { test: 'unit/engine/wait/home-watcher.test.ts', name: /the rest after a change/ },
+  },
+  {
     what: 'watch: a home that went is read for ever',
     changes: [
       {

@@ -4,7 +4,7 @@
  * serves all folders, of 128 that a user has. Folders into which a job writes output are not watched.
  */
 import { existsSync, type FSWatcher, watch } from 'node:fs';
-import { sleep, systemClock } from '../../base/clock.ts';
+import { type Clock, systemClock } from '../../base/clock.ts';
 import { attemptQuietly } from '../../base/result.ts';
 import type { Home } from '../../job/home/home.ts';
 import { foldersOf, listQueues } from '../../job/queue/queue-files.ts';
@@ -21,9 +21,13 @@ export class HomeWatcher {
   private readonly watchers = new Map<string, FSWatcher>();
   private hasChanged = false;
   private wake: (() => void) | undefined;
-  private wokenAt = 0;
-  constructor(home: Home) {
+  /** When the caller began to read, and until when it rests after that, whatever changes. */
+  private readAt = 0;
+  private restUntil: number | undefined;
+  private readonly clock: Clock;
+  constructor(home: Home, clock = systemClock) {
     this.home = home;
+    this.clock = clock;
   }
 
   /** Watches these live jobs and the existing folders. Called before each read: later changes wake. */
@@ -41,21 +45,22 @@ export class HomeWatcher {
     ]);
     for (const path of this.watchers.keys()) if (!wanted.has(path)) this.drop(path);
     for (const path of wanted) if (!this.watchers.has(path)) this.watch(path);
-    this.wokenAt = systemClock.monotonic();
+    [this.readAt, this.restUntil] = [this.clock.monotonic(), undefined];
     this.hasChanged = false;
   }
 
   /** Resolves when there may be a change, after `mostMs`, or with `abort`; true if there was a change. */
   async wait(mostMs: number, abort: AbortSignal): Promise<boolean> {
-    // a caller that reads for long reads seldom
-    const begun = systemClock.monotonic();
-    const restMs = Math.max(SETTLE_MS, (begun - this.wokenAt) * SHARE);
+    const { clock } = this;
+    const begun = clock.monotonic();
+    // a caller that reads for long reads seldom; one that waits again has not read meanwhile
+    this.restUntil ??= begun + (begun - this.readAt) * SHARE;
     const woken = new AbortController();
     this.wake = () => woken.abort();
-    if (!this.hasChanged && !abort.aborted) await sleep(mostMs, abort, woken.signal);
+    if (!this.hasChanged && !abort.aborted) await clock.sleep(mostMs, abort, woken.signal);
     this.wake = undefined;
-    const slept = systemClock.monotonic() - begun;
-    if (this.hasChanged && !abort.aborted) await sleep(Math.max(SETTLE_MS, restMs - slept), abort);
+    if (this.hasChanged && !abort.aborted)
+      await clock.sleep(Math.max(SETTLE_MS, this.restUntil - clock.monotonic()), abort);
     return this.hasChanged;
   }
 
