@@ -19,10 +19,10 @@ COLUMNS, ROWS = 96, 14
 WATCH_ROWS = 20
 
 SCHEMES = {
-    # GitHub's own colours: back, edge, text, dim, selection, and those of SGR 31-36
-    'light': ('#ffffff', '#d1d9e0', '#1f2328', '#656d76', '#ddf4ff',
+    # GitHub's own colours: back, edge, text, dim, and those of SGR 31-36
+    'light': ('#ffffff', '#d1d9e0', '#1f2328', '#656d76',
               ['#cf222e', '#116329', '#7d4e00', '#0969da', '#8250df', '#1b7c83']),
-    'dark': ('#0d1117', '#3d444d', '#e6edf3', '#8d96a0', '#1f3a5f',
+    'dark': ('#0d1117', '#3d444d', '#e6edf3', '#8d96a0',
              ['#ff7b72', '#3fb950', '#d29922', '#58a6ff', '#bc8cff', '#39c5cf']),
 }
 WIDTH, HEIGHT, SIZE, MARGIN = 8.4, 20, 14, 16
@@ -64,15 +64,15 @@ def pieces_of(line, style):
 
 
 def draw(lines, scheme, title):
-    back, edge, fore, faint, chosen, colors = SCHEMES[scheme]
+    back, edge, fore, faint, colors = SCHEMES[scheme]
     style, body, marks, widest = (None, False, False, False), [], [], 0
     for row, line in enumerate(lines):
         pieces, style = pieces_of(line, style)
         if any(inverse for *_, (_, _, _, inverse) in pieces):
             marks.append(row)
-        for column, text, (color, bold, dim, _) in pieces:
+        for column, text, (color, bold, dim, inverse) in pieces:
             widest = max(widest, column + len(text))
-            fill = faint if dim else fore if color is None else colors[color]
+            fill = back if inverse else faint if dim else fore if color is None else colors[color]
             weight = ' font-weight="bold"' if bold else ''
             x, y, length = MARGIN + column * WIDTH, MARGIN + row * HEIGHT + 15, len(text) * WIDTH
             body += [
@@ -86,7 +86,7 @@ def draw(lines, scheme, title):
         f'<title>{escape(title)}</title>',
         f'<rect x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" rx="8"',
         f' fill="{back}" stroke="{edge}"/>',
-        *(f'<rect x="1" y="{MARGIN + row * HEIGHT}" width="{width - 2}" height="{HEIGHT}" fill="{chosen}"/>'
+        *(f'<rect x="1" y="{MARGIN + row * HEIGHT}" width="{width - 2}" height="{HEIGHT}" fill="{fore}"/>'
           for row in marks),
         *body, '</svg>', ''])
 

@@ -1988,6 +1988,16 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'unit/engine/wait/home-watcher.test.ts', name: /the rest after a change/ },
   },
   {
+    what: 'watch: a question stays when its job has ended',
+    changes: [{ file: 'cli/watch/job-list-view.ts', from: '          this.settleQuestion();\n', to: '' }],
+    by: { test: 'programs/watch-log.test.ts', name: /the keys offer what can be done/ },
+  },
+  {
+    what: 'watch: the notes name options that watch does not have',
+    changes: [{ file: 'cli/watch/model.ts', from: 'picked.rest(true)', to: 'picked.rest()' }],
+    by: { test: 'programs/watch.test.ts', name: /the jobs of the project, live/ },
+  },
+  {
     what: 'watch: a home that went is read for ever',
     changes: [
       {

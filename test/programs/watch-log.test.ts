@@ -169,6 +169,15 @@ rigTest(
     assert.match(tmux.screen()[29] ?? '', /⏎ log {2}x kill {2}\/ filter/);
     tmux.type('r');
     await tmux.until(/^second 6 cannot be restarted: it waits, and has not started$/);
+    tmux.type('x');
+    await tmux.until(/^cancel second 6 \(queued #1 \(db\)\)\? It never starts then\. y\/n$/);
+    tmux.type('n', 'g');
+    await tmux.until(/^> 3 +first /);
+    // a question is about the job as it is now
+    tmux.type('x');
+    await tmux.until(/^kill first 3 \(running\) and all its processes\? y\/n$/);
+    await first.exit(0);
+    await tmux.until(/^first 3 has ended \(exited 0\): there is nothing to kill$/);
     tmux.type('q');
     await isOver(tmux);
     await rig.bgjob(['kill', '--all']);
@@ -195,7 +204,8 @@ rigTest(
     tmux.type('q');
     await tmux.until(/^> 2 {3}other /);
     fs.renameSync(rig.home, `${rig.home}-away`);
-    await tmux.until(/no jobs yet: bgjob run -- command/);
+    const empty = await tmux.until(/no jobs yet: bgjob run -- command/);
+    assert.equal(empty.filter((line) => line.includes('bgjob run')).length, 1, 'it is said once');
     fs.renameSync(`${rig.home}-away`, rig.home);
     await rig.bgjob(['run', '-w', '-n', 'again', '--', 'false']);
     await tmux.until(/^. 3 {3}again +! exited 1 /);

@@ -65,6 +65,7 @@ rigTest(
       lines[23] ?? '',
       /^↑↓ move {2}⏎ log {2}x kill {2}r restart {2}p pause .* {2}\? keys {2}q quit$/,
     );
+    assert.equal(lines[22], '1 job of other projects: a shows all');
     // what comes is seen without a key
     await web.print('two\n');
     await tmux.until(/ web .* two$/);

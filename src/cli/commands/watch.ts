@@ -89,7 +89,7 @@ export const watch = verb({
   ],
   options: {
     all: { kind: 'flag', short: '-a', text: 'jobs of all projects' },
-    queue: { kind: 'list', short: '-Q', value: 'NAME', text: 'only live jobs of this queue' },
+    queue: { kind: 'list', short: '-Q', value: 'NAME', text: 'only jobs of this queue, as in ls' },
     tag: { kind: 'list', value: 'TAG', text: 'only jobs with this label' },
     name: { kind: 'list', value: 'NAME', text: 'only jobs of this name' },
     session: { ...SESSION_OPTION, text: `only ${SESSION_OPTION.text}` },

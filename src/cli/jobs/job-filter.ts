@@ -108,8 +108,8 @@ export interface Picked {
   overview: QueueOverview;
   /** One at a time: a list of thousands needs no memory. */
   views(): Generator<JobView>;
-  /** The notes below the list: what is not shown. Known when all views were taken. */
-  rest(): string[];
+  /** The notes below a list, or below a live view: what is not shown. Known when all views were taken. */
+  rest(live?: boolean): string[];
   /** How many more jobs wait; likewise. */
   hidden(): number;
 }
@@ -159,16 +159,16 @@ export function pickJobs(home: Home, here: Here, choice: Choice, whole = false):
       }
     },
     hidden: () => (mayWait ? waiting.hidden : 0),
-    rest() {
+    rest(live = false) {
       const rested = listing.rest();
       if (mayHaveEnded) others += rested.others;
       // live jobs, and the newest job of a name, are shown however old they are
       const mayBeOlder = names.length === 0 && mayHaveEnded;
       return [
-        ...(mayWait ? waiting.notes(isFiltered(choice)) : []),
-        ...(rested.older > 0 && mayBeOlder ? [olderText(rested.older, rested.ended)] : []),
+        ...(mayWait ? waiting.notes(isFiltered(choice) && !live) : []),
+        ...(rested.older > 0 && mayBeOlder ? [olderText(rested.older, rested.ended, live)] : []),
         ...rounds.flatMap(({ queue, more }) => (more ? [moreEndedText(queue)] : [])),
-        ...(others > 0 ? [othersText(others)] : []),
+        ...(others > 0 ? [othersText(others, live)] : []),
       ];
     },
   };

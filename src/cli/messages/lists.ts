@@ -52,10 +52,13 @@ export function pastRunText({ outcome, tookMs, endedAt }: PastRun, spec: Spec, n
   return `${outcomeText(outcome, spec, 'cell')}${after}, ${renderDuration(now - endedAt)} ago`;
 }
 
-export const olderText = (older: number, ended: number) => `${jobs(older)} older: -n ${ended}`;
+// `live`: below a live view, which has keys, and no -n
+export const olderText = (older: number, ended: number, live: boolean) =>
+  `${jobs(older)} older: ${live ? 'bgjob ls ' : ''}-n ${ended}`;
 export const moreEndedText = (queue: string) =>
   `more ended in the last round: bgjob ls --queue ${queue} -n 1000`;
-export const othersText = (others: number) => `${jobs(others)} of other projects: -a`;
+export const othersText = (others: number, live = false) =>
+  `${jobs(others)} of other projects: ${live ? 'a shows all' : '-a'}`;
 /** Behind the end of a job of another session than that of the call. */
 export const OF_ANOTHER_SESSION = '(of another session)';
 export const unseenText = (more: number) => `(${jobs(more)} more: bgjob ls --unseen again)`;
@@ -174,6 +177,7 @@ export const NO_OUTPUT_YET = 'no output yet';
 
 export const KEY_TEXT = {
   kill: (label: string, state: string) => `kill ${label} (${state}) and all its processes? y/n`,
+  cancel: (label: string, state: string) => `cancel ${label} (${state})? It never starts then. y/n`,
   restart: (label: string, state: string, isLive: boolean) =>
     isLive ? `stop ${label} (${state}) and start it again? y/n` : `start ${label} (${state}) again? y/n`,
   // a key that can do nothing for this job

@@ -6,7 +6,6 @@ import {
   moreJobsText,
   NO_FAILED_JOB,
   NO_JOB_MATCHES,
-  NO_JOBS_HERE,
   NO_OUTPUT_YET,
   shownText,
 } from '../messages/lists.ts';
@@ -104,8 +103,8 @@ function logLines(
   return log.lines.slice(-room).map((line) => cut(line, columns));
 }
 
-const emptyText = ({ failuresOnly, filter }: BoardState): string =>
-  filter !== '' ? NO_JOB_MATCHES : failuresOnly ? NO_FAILED_JOB : NO_JOBS_HERE;
+const emptyText = ({ listing, filter }: BoardState): string =>
+  listing.rows.length === 0 ? listing.none : filter !== '' ? NO_JOB_MATCHES : NO_FAILED_JOB;
 
 /** The whole frame. */
 export function renderBoard(state: BoardState, size: Size, color: boolean): string[] {

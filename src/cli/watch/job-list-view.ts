@@ -31,9 +31,10 @@ export async function viewJobs(model: WatchModel, terminal: Terminal): Promise<S
   return view.run();
 }
 
+/** Whether a verb is meant for a job. */
 interface Question {
-  text: string;
-  act: () => void;
+  verb: 'kill' | 'restart';
+  id: number;
 }
 /** Cells that are read only for rows that are shown. */
 interface SlowCells {
@@ -48,7 +49,7 @@ class View {
   private readonly screen: Screen;
   private readonly sleep = new WakeableSleep();
   private end: ScreenEnd | undefined;
-  private listing: JobListing = { rows: [], counts: [], rest: [] };
+  private listing: JobListing = { rows: [], counts: [], rest: [], none: '' };
   private readonly cells = new Map<number, SlowCells>();
   private rows: WatchRow[] = [];
   private selectedId: number | undefined;
@@ -92,6 +93,7 @@ class View {
           this.isStale = false;
           this.listing = await this.model.read();
           this.cells.clear();
+          this.settleQuestion();
           this.isDamaged = true;
           nextPoll = performance.now() + POLL_MS - 1;
         }
@@ -157,7 +159,7 @@ class View {
     } else if (this.pager) {
       const { id } = this.pager;
       const row = this.listing.rows.find((one) => one.id === id);
-      const text = this.question?.text ?? this.message?.text;
+      const text = this.questionText() ?? this.message?.text;
       const message = text === undefined ? null : { text, isQuestion: this.question !== undefined };
       this.screen.draw(this.pager.render(row, message, size, color));
     } else this.screen.draw(this.drawBoard());
@@ -204,7 +206,8 @@ class View {
 
   private messageLine() {
     if (this.isTyping) return { text: `/${this.filter}_`, kind: 'typed' as const };
-    if (this.question) return { text: this.question.text, kind: 'question' as const };
+    const question = this.questionText();
+    if (question !== undefined) return { text: question, kind: 'question' as const };
     if (!this.message) return null;
     return { text: this.message.text, kind: this.message.failed ? ('failed' as const) : ('info' as const) };
   }
@@ -242,9 +245,11 @@ class View {
       const pages = helpPages(this.screen.size, false).length;
       this.help = this.help + 1 < pages ? this.help + 1 : undefined;
     } else if (this.question) {
-      const { act } = this.question;
+      const { verb } = this.question;
+      const row = this.questioned();
       this.question = undefined;
-      if (key.name === 'y') act();
+      if (key.name === 'y' && row)
+        this.act(verb, row, `${verb === 'kill' ? 'killing' : 'restarting'} ${row.label}...`);
     } else if (this.isTyping) this.type(key);
     else if (this.pager) this.pressInLog(this.pager, key);
     else if (key.text === '?') this.help = 0;
@@ -294,23 +299,37 @@ class View {
     else if (row) this.pressOn(row, key.name);
   }
 
+  /** The job of the question, as it is now. */
+  private questioned(): WatchRow | undefined {
+    return this.listing.rows.find(({ id }) => id === this.question?.id);
+  }
+
+  private questionText(): string | undefined {
+    const row = this.questioned();
+    if (!this.question || !row) return undefined;
+    const { label, state, isLive, isWaiting } = row;
+    if (this.question.verb === 'restart') return KEY_TEXT.restart(label, state, isLive);
+    if (isWaiting) return KEY_TEXT.cancel(label, state);
+    return KEY_TEXT.kill(label, isLive ? state : `${state}, ended`);
+  }
+
+  /** Nothing is asked any more about a job that is gone, or that has nothing left to kill. */
+  private settleQuestion(): void {
+    if (!this.question) return;
+    const row = this.questioned();
+    if (row && (this.question.verb === 'restart' || row.mayKill)) return;
+    this.question = undefined;
+    if (row) this.show(KEY_TEXT.notKilled(row.label, row.state), false);
+  }
+
   /** A verb for the selected job; one that stops it is confirmed first. */
   private pressOn(row: WatchRow, name: string): void {
-    const { label, isLive, whyNoRestart } = row;
-    const state = isLive ? row.state : `${row.state}, ended`;
+    const { id, label, whyNoRestart } = row;
     if (name === 'x' && !row.mayKill) this.show(KEY_TEXT.notKilled(label, row.state), false);
     else if (name === 'r' && whyNoRestart !== null)
       this.show(KEY_TEXT.notRestarted(label, whyNoRestart), false);
-    else if (name === 'x')
-      this.question = {
-        text: KEY_TEXT.kill(label, state),
-        act: () => this.act('kill', row, `killing ${label}...`),
-      };
-    else if (name === 'r')
-      this.question = {
-        text: KEY_TEXT.restart(label, row.state, isLive),
-        act: () => this.act('restart', row, `restarting ${label}...`),
-      };
+    else if (name === 'x') this.question = { verb: 'kill', id };
+    else if (name === 'r') this.question = { verb: 'restart', id };
     else if (name === 'p') this.act(row.isPaused ? 'resume' : 'pause', row, `${label}...`);
   }
 

@@ -47,7 +47,10 @@ export const listKeys = (row: WatchRow | undefined): KeyHint[] => [
 ];
 
 /** `row`: undefined if the job was removed. */
-export const logKeys = (row: WatchRow | undefined, isSearching: boolean, isWrapped: boolean): KeyHint[] => [
+export const logKeys = (
+  row: WatchRow | undefined,
+  { isSearching, isWrapped, isErr }: { isSearching: boolean; isWrapped: boolean; isErr: boolean },
+): KeyHint[] => [
   ['↑↓', 'scroll'],
   ['G', 'follow'],
   ['/', 'search'],
@@ -56,7 +59,7 @@ export const logKeys = (row: WatchRow | undefined, isSearching: boolean, isWrapp
   ['w', isWrapped ? 'cut' : 'wrap'],
   ...(isWrapped ? [] : [['<>', 'sideways'] as KeyHint]),
   ['t', 'times'],
-  ...(row?.isSplit ? [['e', 'stderr'] as KeyHint] : []),
+  ...(row?.isSplit ? [['e', isErr ? 'stdout' : 'stderr'] as KeyHint] : []),
   ['?', 'keys'],
   ['q', 'back'],
 ];

@@ -271,12 +271,13 @@ export class Pager {
     this.label = row?.label ?? this.label;
     this.arrange();
     const { lines, bytes, isWhole } = this.tail.ending;
+    const isErr = this.tail.stream === 'err';
     const shown = lines.length === 0 ? ['', cut(`  ${NO_OUTPUT_YET}`, columns)] : this.renderLines(chalk);
     const last = this.shown.at(-1);
     const head = logHeadText({
       job: row ? `${row.label}  ${row.state}` : removedLogText(this.label),
       isSplit: row?.isSplit === true,
-      isErr: this.tail.stream === 'err',
+      isErr,
       size: renderSize(bytes),
       below: this.top && last ? lines.length - 1 - last.line : null,
       isBehind: this.tail.isBehind,
@@ -289,7 +290,7 @@ export class Pager {
         ? SEARCH_KEYS
         : message?.isQuestion
           ? QUESTION_KEYS
-          : logKeys(row, this.search !== null, this.isWrapped);
+          : logKeys(row, { isSearching: this.search !== null, isWrapped: this.isWrapped, isErr });
     const text = this.typed !== undefined && !message?.isQuestion ? `/${this.typed}_` : message?.text;
     return [
       chalk.bold(cut(head, columns)),

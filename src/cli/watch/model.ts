@@ -22,14 +22,14 @@ import { isWaiting, type JobView, stateWord } from '../../job/view.ts';
 import type { Verb } from '../command/command.ts';
 import { Context } from '../command/context.ts';
 import { parseWords } from '../command/split-argv.ts';
-import { type Choice, pickJobs } from '../jobs/job-filter.ts';
+import { type Choice, isFiltered, pickJobs } from '../jobs/job-filter.ts';
 import { cellsOf, type ProcessFacts, portsCell, readProcessFacts, targetCell } from '../jobs/job-rows.ts';
 import { isOld } from '../jobs/ls-page.ts';
 import { inStartOrder } from '../jobs/queued-rows.ts';
 import { countStates } from '../jobs/summary.ts';
 import { messageOf } from '../messages/failures.ts';
 import { commandLine, jobLabel, queueOf, usageCells } from '../messages/job-text.ts';
-import { agoText, NO_JOBS_YET, WHY_NO_RESTART } from '../messages/lists.ts';
+import { agoText, NO_JOBS_HERE, NO_JOBS_YET, noJobsText, WHY_NO_RESTART } from '../messages/lists.ts';
 import { MemoryOutput } from '../output/output.ts';
 import { signOf, type Tone, toneOfView } from '../output/state-style.ts';
 import { lineTimesOf } from '../tail/stamps.ts';
@@ -58,6 +58,7 @@ export interface WatchRow {
   isOld: boolean;
   isLive: boolean;
   isPaused: boolean;
+  isWaiting: boolean;
   /** What can be done to it. */
   mayKill: boolean;
   mayPause: boolean;
@@ -74,6 +75,8 @@ export interface JobListing {
   counts: { text: string; failed: boolean }[];
   /** Notes about what is not shown. */
   rest: string[];
+  /** What stands in the place of the rows if there are none. */
+  none: string;
 }
 
 /** The process table is read this often at most, and takes a twentieth of the time at most. Milliseconds. */
@@ -142,10 +145,11 @@ export class WatchModel {
     const opened = this.open();
     if (!opened.ok) {
       const { message, hint } = messageOf(opened.failure);
-      return { rows: [], counts: [], rest: [safe(hint === undefined ? message : `${message} (${hint})`)] };
+      const none = safe(hint === undefined ? message : `${message} (${hint})`);
+      return { rows: [], counts: [], rest: [], none };
     }
     const home = opened.value;
-    if (!home) return { rows: [], counts: [], rest: [NO_JOBS_YET] };
+    if (!home) return { rows: [], counts: [], rest: [], none: NO_JOBS_YET };
     const live = listLive(home);
     this.watcher!.watchJobs(live);
     const choice = { ...this.choice, everywhere: this.everywhere };
@@ -156,7 +160,9 @@ export class WatchModel {
     const now = systemClock.now();
     const owners = ownersOf(views);
     const rows = views.map((view) => this.rowOf(home, view, picked.overview, now, owners));
-    return { rows, counts: countStates(views, picked.hidden()), rest: picked.rest() };
+    const counts = countStates(views, picked.hidden());
+    const none = isFiltered(choice) ? noJobsText(true) : NO_JOBS_HERE;
+    return { rows, counts, rest: picked.rest(true), none };
   }
 
   /** Resolves when something may have changed, or with `abort`. */
@@ -312,6 +318,7 @@ export class WatchModel {
       isOld: isOld(view, now),
       isLive,
       isPaused: stateWord(view) === 'paused',
+      isWaiting: isWaiting(view),
       mayKill: isLive || facts.countLeftovers(view) > 0,
       mayPause: isLive && view.status.phase !== 'stopping' && !isWaiting(view) && spec?.target === null,
       whyNoRestart: whyNoRestart(view, owners),

@@ -9,14 +9,14 @@ const strip = (line: string): string => line.replace(/\x1b\[[\d;]*m/g, '').trimE
 const row = (id: number, more: Partial<WatchRow> = {}): WatchRow => ({
   ...{ id, label: String(id), name: null, sign: '▸', state: 'running', tone: 'live', queue: null },
   ...{ time: '1s', shortTime: '1s', since: '1s', command: 'make', project: '/p', target: '-' },
-  ...{ isOld: false, isLive: true, isPaused: false, isSplit: false },
+  ...{ isOld: false, isLive: true, isPaused: false, isWaiting: false, isSplit: false },
   ...{ mayKill: true, mayPause: true, whyNoRestart: null },
   ...more,
 });
 
 function boardOf(rows: WatchRow[], columns: number, more: Partial<BoardState> = {}, height = 12): string[] {
   const state: BoardState = {
-    ...{ title: '/p', listing: { rows, counts: [], rest: [] }, rows, top: 0, selected: 0 },
+    ...{ title: '/p', listing: { rows, counts: [], rest: [], none: '' }, rows, top: 0, selected: 0 },
     ...{ everywhere: false, failuresOnly: false, filter: '', message: null },
     log: { stream: '', lines: [] },
     cellsOf: () => ({ lastLine: 'done', ports: '-', usage: ['-', '-'] }),
@@ -145,8 +145,10 @@ test('the head says what hides jobs', () => {
   const head = (more: Partial<BoardState>) => plainBoard(rows, 80, more)[0]!;
   assert.match(head({ failuresOnly: true }), /^bgjob {2}failures only: 2 of 2 {2}\/p/);
   assert.match(head({ failuresOnly: true, filter: 'web' }), /^bgjob {2}failures only, \/web: 2 of 2/);
-  const none = (more: Partial<BoardState>) => plainBoard([], 80, more)[2]!;
+  const none = (more: Partial<BoardState>, all: WatchRow[] = rows) =>
+    plainBoard([], 80, { listing: { rows: all, counts: [], rest: [], none: 'no such jobs here' }, ...more })[2]!;
   assert.equal(none({ failuresOnly: true }), '  no job of this list failed: F shows all');
   assert.equal(none({ filter: 'web' }), '  no job matches: Esc shows all');
-  assert.equal(none({}), '  no jobs here: bgjob run -- command');
+  assert.equal(none({}, []), '  no such jobs here');
+  assert.equal(none({ filter: 'web', failuresOnly: true }, []), '  no such jobs here');
 });

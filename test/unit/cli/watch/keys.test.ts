@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { helpPages } from '../../../../src/cli/watch/keys.ts';
+import { helpPages, logKeys } from '../../../../src/cli/watch/keys.ts';
+import type { WatchRow } from '../../../../src/cli/watch/model.ts';
 
 test('the help shows all keys: on one page of 80 x 24, on several pages of a small window', () => {
   const [page, ...others] = helpPages({ columns: 80, rows: 24 }, false);
@@ -22,4 +23,14 @@ test('the help shows all keys: on one page of 80 x 24, on several pages of a sma
   const all = small.flat().join('\n');
   for (const key of text.matchAll(/(?<=^| {2})[^\s](?= {4,}\S)/gm))
     assert.ok(all.includes(`  ${key[0]} `), key[0]);
+});
+
+test('in an open log of two streams the key names the other one', () => {
+  const keyOf = (isErr: boolean, isSplit = true) => {
+    const row = { isSplit, mayKill: false, mayPause: false, whyNoRestart: '' } as WatchRow;
+    return logKeys(row, { isSearching: false, isWrapped: true, isErr }).find(([key]) => key === 'e')?.[1];
+  };
+  assert.equal(keyOf(false), 'stderr');
+  assert.equal(keyOf(true), 'stdout');
+  assert.equal(keyOf(false, false), undefined);
 });
