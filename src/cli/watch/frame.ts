@@ -2,13 +2,7 @@
  * The frame of `watch`: a head, the table of jobs, the end of the log of the selected one, and the keys.
  * Pure: from values to lines.
  */
-import {
-  moreJobsText,
-  NO_FAILED_JOB,
-  NO_JOB_MATCHES,
-  NO_OUTPUT_YET,
-  shownText,
-} from '../messages/lists.ts';
+import { moreJobsText, NO_FAILED_JOB, NO_JOB_MATCHES, NO_OUTPUT_YET, shownText } from '../messages/lists.ts';
 import { cut, pad, widthOf } from '../output/columns.ts';
 import { jobTable, type TableState } from './job-table.ts';
 import { chalkOf, keyLine, listKeys, QUESTION_KEYS, type Size, TYPING_KEYS } from './keys.ts';

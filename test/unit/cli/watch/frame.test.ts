@@ -146,7 +146,10 @@ test('the head says what hides jobs', () => {
   assert.match(head({ failuresOnly: true }), /^bgjob {2}failures only: 2 of 2 {2}\/p/);
   assert.match(head({ failuresOnly: true, filter: 'web' }), /^bgjob {2}failures only, \/web: 2 of 2/);
   const none = (more: Partial<BoardState>, all: WatchRow[] = rows) =>
-    plainBoard([], 80, { listing: { rows: all, counts: [], rest: [], none: 'no such jobs here' }, ...more })[2]!;
+    plainBoard([], 80, {
+      listing: { rows: all, counts: [], rest: [], none: 'no such jobs here' },
+      ...more,
+    })[2]!;
   assert.equal(none({ failuresOnly: true }), '  no job of this list failed: F shows all');
   assert.equal(none({ filter: 'web' }), '  no job matches: Esc shows all');
   assert.equal(none({}, []), '  no such jobs here');
