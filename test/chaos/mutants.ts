@@ -1988,6 +1988,16 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'unit/engine/wait/home-watcher.test.ts', name: /the rest after a change/ },
   },
   {
+    what: 'ls --watch: a note is cut at the edge of the window',
+    changes: [{ file: 'cli/watch/ls-view.ts', from: 'wrap(note, columns)', to: '[note]' }],
+    by: { test: 'programs/watch.test.ts', name: /ls --watch is the table of ls/ },
+  },
+  {
+    what: 'watch: a log that was emptied still has lines below',
+    changes: [{ file: 'cli/watch/log-tail.ts', from: '(read.starts[0] ?? 0)', to: '(read.starts[0] ?? 1e9)' }],
+    by: { test: 'unit/cli/watch/log-tail.test.ts', name: /while the log floods/ },
+  },
+  {
     what: 'watch: a question stays when its job has ended',
     changes: [{ file: 'cli/watch/job-list-view.ts', from: '          this.settleQuestion();\n', to: '' }],
     by: { test: 'programs/watch-log.test.ts', name: /the keys offer what can be done/ },

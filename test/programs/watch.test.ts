@@ -152,8 +152,8 @@ rigTest(
     tmux.line('bgjob watch');
     await tmux.until(/^> 1 {3}web +▸ running/);
     tmux.type('Enter');
-    const lines = await tmux.until(/^line 60$/);
-    assert.match(lines[0]!, /^web 1 {2}running {2}stdout {2}\d+ B {2}following$/);
+    const lines = await tmux.until(/^web 1 {2}running {2}stdout {2}\d+ B {2}following$/);
+    assert.ok(lines.includes('line 60'));
     assert.ok(
       lines.some((line) => / end$/.test(line)),
       'a long line goes on below itself',
@@ -334,6 +334,12 @@ rigTest(
     assert.ok(!lines.some((line) => /exited 9/.test(line)));
     await puppet.exit(4);
     await tmux.until(/^1 {3}web +exited 4 /);
+    // a note that is wider than the window is wrapped
+    fs.mkdirSync(`${rig.dir}/else/.git`, { recursive: true });
+    await rig.bgjob(['run', '-t', 'ci', '--', 'true'], { cwd: `${rig.dir}/else` });
+    tmux.resize(24, 9);
+    const small = await tmux.until(/^: -a\)$/);
+    assert.equal(small[small.indexOf(': -a)') - 1], '(1 job of other projects');
     assert.ok(!/\x1b\[[0-9;]*3[0-9]m/.test(tmux.screen(true).join('')), 'no colour');
     tmux.type('x', 'q');
     await isOver(tmux);

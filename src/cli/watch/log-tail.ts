@@ -130,7 +130,8 @@ export class LogTail {
     this.stamp = stamp;
     const read = this.source.readLog(this.id, this.stream, this.most, this.look);
     if (!read) return false;
-    this.isBehind = kept !== null && (read.starts[0] ?? Number.POSITIVE_INFINITY) > kept;
+    // of a log that was emptied nothing is newer
+    this.isBehind = kept !== null && (read.starts[0] ?? 0) > kept;
     if (this.isBehind) {
       this.stamp = undefined;
       return true;

@@ -1,5 +1,6 @@
 /** `ls --watch` on the screen: lines, drawn anew until q or ^C. */
 import { moreRowsText } from '../messages/lists.ts';
+import { wrap } from '../output/columns.ts';
 import { Screen, type ScreenEnd, WakeableSleep } from './full-screen.ts';
 
 /** The page is drawn again after this, because ages grow. */
@@ -30,8 +31,9 @@ export async function viewPage({
   screen.open();
   try {
     while (!end) {
-      const { lines, notes } = await page();
-      const { rows } = screen.size;
+      const { columns, rows } = screen.size;
+      const { lines, notes: wide } = await page();
+      const notes = wide.flatMap((note) => wrap(note, columns));
       const room = Math.max(1, rows - notes.length - 1);
       const hidden = lines.length - room;
       const more = hidden > 0 ? [moreRowsText(hidden + 1)] : [];

@@ -63,4 +63,10 @@ test('lines at which a reader looks are not lost while the log floods; at the en
   assert.equal(log.reads, reads, 'meanwhile the log is not read');
   press('G');
   assert.equal(shown()[4], 'line 899');
+  // emptied: nothing is below
+  press('k');
+  shown();
+  log.count = 0;
+  assert.match(shown()[0]!, / 0 B {2}end$/);
+  assert.equal(shown()[2], '  no output yet');
 });
