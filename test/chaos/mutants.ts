@@ -1994,7 +1994,9 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'watch: a log that was emptied still has lines below',
-    changes: [{ file: 'cli/watch/log-tail.ts', from: '(read.starts[0] ?? 0)', to: '(read.starts[0] ?? 1e9)' }],
+    changes: [
+      { file: 'cli/watch/log-tail.ts', from: '(read.starts[0] ?? 0)', to: '(read.starts[0] ?? 1e9)' },
+    ],
     by: { test: 'unit/cli/watch/log-tail.test.ts', name: /while the log floods/ },
   },
   {

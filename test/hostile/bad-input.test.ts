@@ -134,6 +134,9 @@ const BAD_TEXT: Record<string, string[]> = {
     'http://x:99999/',
   ],
   'until-status': ['', '0', '99', '600', '600-', '399-200', '200,', '2xx', '__proto__', LONG],
+  'retry-on': ['', '0', '256', '5-3', '1,', 'x', '1-', '-1', '__proto__', LONG],
+  'set timeout': ['', '0', 'x', '5 m', '-1', 'None', '__proto__', LONG],
+  'set idle-timeout': ['', '0', 'x', '1e3', '-1', '__proto__', LONG],
   'until-cmd': ['', ' ', '(', 'if true', '`', 'echo "'],
   'until-file': [''],
   state: ['', 'RUNNING', 'running,', '__proto__', 'constructor', 'ended', LONG],
@@ -174,9 +177,10 @@ const COMPANIONS: Record<string, string[]> = {
   'run slots': ['-Q', 'q'],
   'run priority': ['-Q', 'q'],
   'run backoff': ['--retry', '1'],
+  'run retry-on': ['--retry', '1'],
 };
 /** What a verb needs before it looks at its operands. */
-const NEEDED: Record<string, string[]> = { send: ['--eof'], move: ['--first'] };
+const NEEDED: Record<string, string[]> = { send: ['--eof'], move: ['--first'], set: ['--priority', '1'] };
 
 const operandsOf = ({ name, arity }: Verb): string[] =>
   name === 'queue' ? ['set', 'q'] : name === 'run' ? ['--', 'true'] : arity[1] === 0 ? [] : ['1'];
