@@ -95,6 +95,11 @@ for (;;) {
   for (const path of Object.keys(metafile.inputs))
     for (const [name] of path.matchAll(/^.*node_modules\/(@[^/]+\/)?[^/]+/g)) packages.add(name);
 }
+// boot.ts reads them as latin1. esbuild escapes other characters in texts, but not in patterns
+for (const name of booted) {
+  const found = /[^\0-\x7f]+/.exec(readFileSync(`dist/${name}.js`, 'utf8'));
+  assert.ok(!found, `dist/${name}.js is not ASCII; write \\u… in this pattern: ${found?.[0]}`);
+}
 assert.equal(emptied.length, 1, `imports of node:child_process that were made empty: ${emptied}`);
 
 // the bundles hold other people's work: their licences come along

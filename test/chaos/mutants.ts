@@ -59,11 +59,22 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/search/first-failure.ts',
-        from: 'if (error === undefined && ERROR.some((pattern) => pattern.test(line))) error = from + start;',
-        to: 'if (error === undefined && ERROR.some((pattern) => pattern.test(line))) return from + start;',
+        from: 'if (!first || line.kind < first.kind) first = line;',
+        to: 'if (!first) first = line;',
       },
     ],
     by: { test: 'unit/engine/search/first-failure.test.ts', name: /a failed test counts before an error/ },
+  },
+  {
+    what: 'a wrong guess of the first failure hides what stands near the end',
+    changes: [
+      {
+        file: 'cli/wait/report-outcome.ts',
+        from: 'findLastFailure(most.bytes) ?? most.bytes.length,',
+        to: 'most.bytes.length,',
+      },
+    ],
+    by: { test: 'cli/wait/wait.test.ts', name: /a wrong guess does not hide the last line/ },
   },
   {
     what: 'ls --queue shows the ends of the round before while the new one runs',

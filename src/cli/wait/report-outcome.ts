@@ -8,7 +8,7 @@ import { QueueOverview } from '../../engine/queue/queue-status.ts';
 import { PastRuns } from '../../engine/usage/past-runs.ts';
 import type { Failure } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
-import { startOfLastLines } from '../../job/log/last-lines.ts';
+import { countLines, startOfLastLines } from '../../job/log/last-lines.ts';
 import { Log, readLogSize, type Stream } from '../../job/log/log.ts';
 import { readEmptiedBytes, readTrimmedBytes } from '../../job/log/trim-record.ts';
 import type { JobId } from '../../job/spec.ts';
@@ -70,8 +70,12 @@ const OUTPUT_LINES = 40;
 const TAIL_BYTES = 8192;
 const LAST_OUTPUT_CHARACTERS = 100;
 
-/** Where the first failing line is shown, too, the end has this share of the lines and bytes. */
+/**
+ * Where the first failing line is shown, too, the end has at least and at most these shares of the lines and bytes:
+ * more than the least if that shows the last failing line. The first one may be a wrong guess.
+ */
 const END_SHARE = 1 / 4;
+const MOST_END_SHARE = 3 / 5;
 const LINES_BEFORE = 2;
 
 /** The lines around the first one that says what failed; it is not among the last lines. */
@@ -119,24 +123,30 @@ const endedByItself = (view: JobView): boolean => {
 
 /** Null if the failure is not before `lastLines`, which are shown anyway. */
 function readFirstFailure(log: Log, lastLines: number, mostLines: number): FirstFailure | null {
-  const { findFirstFailure } =
+  const { findFirstFailure, findLastFailure } =
     require('../../engine/search/first-failure.ts') as typeof import('../../engine/search/first-failure.ts');
   const at = findFirstFailure(log);
   if (at === undefined || at >= lastLines) return null;
-  const end = log.lastLines(mostLines * END_SHARE, TAIL_BYTES * END_SHARE);
+  const most = log.lastLines(mostLines * MOST_END_SHARE, TAIL_BYTES * MOST_END_SHARE);
+  const least = log.lastLines(mostLines * END_SHARE, TAIL_BYTES * END_SHARE);
+  const skipped = Math.min(
+    findLastFailure(most.bytes) ?? most.bytes.length,
+    Math.max(0, least.from - most.from),
+  );
+  const [last, end] = [most.bytes.subarray(skipped), most.from + skipped];
   const before = log.read(Math.max(0, at - TAIL_BYTES * END_SHARE), at);
   const start =
     before.from +
     startOfLastLines(before.bytes.subarray(0, Math.max(0, at - before.from)), LINES_BEFORE, true);
-  const { bytes, from } = log.read(start, Math.min(end.from, start + TAIL_BYTES * (1 - END_SHARE)));
+  const { bytes, from } = log.read(start, Math.min(end, start + TAIL_BYTES - last.length));
   let length = 0;
-  for (let left = mostLines * (1 - END_SHARE); left > 0 && length < bytes.length; left--)
+  for (let left = mostLines - countLines(last); left > 0 && length < bytes.length; left--)
     length = bytes.indexOf(10, length) + 1 || bytes.length;
   return {
     cursor: from,
     lines: readableLines(bytes.subarray(0, length)),
-    bytesBetween: Math.max(0, end.from - from - length),
-    last: readableLines(end.bytes),
+    bytesBetween: Math.max(0, end - from - length),
+    last: readableLines(last),
   };
 }
 

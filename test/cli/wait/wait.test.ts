@@ -151,6 +151,28 @@ rigTest('a failing line near the end is shown once, with all between', async (ri
   assert.match((await rig.bgjob(['wait', '2'])).stderr, /^\(the last 20 lines;/, 'it is one of them');
 });
 
+rigTest('a wrong guess does not hide the last line that says what failed', async (rig) => {
+  const script = "echo 'Error: a cold cache'; seq 300; echo 'TypeError: the real one'; seq 302 310; exit 1";
+  await rig.run(['--', 'sh', '-c', script]);
+  const { stdout, stderr } = await rig.bgjob(['wait', '1']);
+  assert.match(stdout, /\n\| Error: a cold cache\n[^…]*\[…[^…]*…\]\n\| TypeError: the real one\n\| 302\n/);
+  assert.equal(stdout.match(/^\| /gm)!.length, 20);
+  assert.match(stderr, /and the last 10 lines;/);
+  // too far from the end
+  await rig.run(['--', 'sh', '-c', "echo 'Error: 1'; seq 300; echo 'Error: 2'; seq 302 317; exit 1"]);
+  assert.match((await rig.bgjob(['wait', '2'])).stderr, /and the last 5 lines;/);
+});
+
+rigTest('the signs of test runners are known', async (rig) => {
+  for (const line of ['✖ adds (1.5ms)', '  ● tree › parses', '❌ adds'])
+    await rig.run(['--', 'sh', '-c', `seq 300; echo "$0"; seq 302 600; exit 1`, line]);
+  for (const [n, line] of ['✖ adds (1.5ms)', '  ● tree › parses', '❌ adds'].entries())
+    assert.match(
+      (await rig.bgjob(['wait', String(n + 1)])).stdout,
+      new RegExp(`^\\| ${line.replace(/[()]/g, '.')}$`, 'm'),
+    );
+});
+
 rigTest('the end alone of a job that passed or was stopped, whatever its log says', async (rig) => {
   await rig.run([
     '--',

@@ -1,7 +1,7 @@
 /** The first line that says what failed, in the words of many programs; and lines that only look like it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findFirstFailure } from '../../../../src/engine/search/first-failure.ts';
+import { findFirstFailure, findLastFailure } from '../../../../src/engine/search/first-failure.ts';
 import type { Log } from '../../../../src/job/log/log.ts';
 
 const logOf = (text: string, from = 0): Log =>
@@ -33,6 +33,14 @@ for (const line of [
   'E       assert 1 == 2',
   'test tree::parses ... FAILED',
   '[  FAILED  ] Tree.Parses (0 ms)',
+  'test_parse (tests.TestTree.test_parse) ... FAIL',
+  '---- tree::parses stdout ----',
+  '✖ failing tests:',
+  '  2 failing',
+  '  1) [chromium] › tree.spec.ts:3:1 › parses ────',
+  '1/2 Test #1: parses ...........***Failed    0.01 sec',
+  'CMake Error at CMakeLists.txt:3 (find_package):',
+  "  3:5  error  'x' is assigned a value but never used  no-unused-vars",
   '✖ parses a tree (1.5ms)',
   '  ✗ parses a tree',
   '   × adds two numbers 3ms',
@@ -106,6 +114,24 @@ test('a failed test counts before an error, which a test may expect', () => {
   const lines = ['Error: expected by a test', 'not ok 2 - the real one', 'Error: later'];
   assert.equal(found(lines.join('\n')), lines[1]);
   assert.equal(found(lines.toSpliced(1, 1).join('\n')), lines[0]);
+});
+
+test('what failed counts before the list of all tests, where it is only named', () => {
+  for (const [listed, said] of [
+    ['a.py::test_b FAILED    [ 50%]', 'E       assert 1 == 2'],
+    ['test tree::parses ... FAILED', '---- tree::parses stdout ----'],
+    ['✖ parses (1 ms)', '✖ failing tests:'],
+    ['   × parses 3ms', ' FAIL  src/a.test.ts > parses'],
+  ]) {
+    assert.equal(found(['Error: x', listed, 'ok', said].join('\n')), said);
+    assert.equal(found(['Error: x', listed, 'ok'].join('\n')), listed);
+  }
+});
+
+test('the last one, for the end of a log', () => {
+  const text = 'größer ✓\nnot ok 1\nError: x\nlater\n';
+  assert.equal(findLastFailure(Buffer.from(text)), Buffer.from(text).indexOf('Error: x'));
+  assert.equal(findLastFailure(Buffer.from('all is well\n')), undefined);
 });
 
 test('the first of many; the offset counts bytes from the beginning of the log', () => {
