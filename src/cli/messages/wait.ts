@@ -138,9 +138,9 @@ export const cannotStartText = (id: JobId, why: string) =>
 
 export const cutText = (id: JobId, stream: 'log' | 'err', lines: number, isAfterFailure: boolean) => {
   const [what, option] = stream === 'err' ? [' of stderr', ' --err'] : ['', ''];
-  const which = isAfterFailure
-    ? `what looks like the first failure, and the last ${lines} lines`
-    : `the last ${lines} lines`;
+  // one may be very long: its beginning is left out
+  const last = lines > 1 ? `the last ${lines} lines` : 'the end of the last line';
+  const which = isAfterFailure ? `what looks like the first failure, and ${last}` : last;
   return `(${which}${what}; all: bgjob tail ${id}${option} --full)`;
 };
 

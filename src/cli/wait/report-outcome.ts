@@ -127,7 +127,7 @@ function readFirstFailure(log: Log, lastLines: number, mostLines: number): First
     require('../../engine/search/first-failure.ts') as typeof import('../../engine/search/first-failure.ts');
   const at = findFirstFailure(log);
   if (at === undefined || at >= lastLines) return null;
-  const most = log.lastLines(mostLines * MOST_END_SHARE, TAIL_BYTES * MOST_END_SHARE);
+  const most = log.lastLines(mostLines * MOST_END_SHARE, Math.floor(TAIL_BYTES * MOST_END_SHARE));
   const least = log.lastLines(mostLines * END_SHARE, TAIL_BYTES * END_SHARE);
   const skipped = Math.min(
     findLastFailure(most.bytes) ?? most.bytes.length,

@@ -9,7 +9,7 @@ import type { Log } from '../../job/log/log.ts';
 
 /** Of a longer log only the end is searched: reading and decoding this takes about 20 ms. */
 const SEARCHED_BYTES = 4 * 2 ** 20;
-/** Of a longer line only the beginning is tested. */
+/** Of a longer line only the beginning is tested. Patterns that try each place of a line are bounded, too. */
 const LINE_CHARACTERS = 2000;
 
 /** Every failing line has one of these. UTF-8 as latin1: ✕ ✖ ✗ ✘, ×, ❌, and the › of Jest. */
@@ -42,7 +42,7 @@ const FAILED_TEST = [
   /^\[ {2}FAILED {2}\]/,
   /\*\*\*(Failed|Exception|Timeout)\b/,
   // Gradle
-  /\s>.*\) FAILED\b/,
+  /^[^>]* > .*\) FAILED\b/,
 ];
 
 /** In the list of all tests: what failed may be said after the list only. */
@@ -50,13 +50,13 @@ const LISTED_TEST = [
   // ✕ ✖ ✗ ✘ × ❌
   /^\s*[\u2715-\u2718\xd7\u274c]\s*\S/,
   // cargo, pytest -v, unittest -v
-  /(\.\.\.|::\S+) (FAIL|FAILED|ERROR)\b/,
+  /(\.\.\.|^(?=\S*::)\S+) (FAIL|FAILED|ERROR)\b/,
 ];
 
 const ERROR = [
   // error: …, Error[E0425]: …, error TS2304: …, TypeError [ERR_X]: …, java.lang.SomeException: …
   /(^|[^\w-])(?<!\b(no|0) )(error|exception)( ?\[\w+\]| [A-Z]+\d+)?: (?!\W*(0|none|no|null|ok)\b)/,
-  /(^|[^\w-])[\w.$]*(Error|Exception)( \[\w+\])?(: |$)/,
+  /(^|[^\w-])[\w.$]{0,60}(Error|Exception)( \[\w+\])?(: |$)/,
   /^Traceback \(most recent call last\):/,
   /^(panic|fatal):|^npm error /i,
   /\bpanicked at\b/,

@@ -158,9 +158,13 @@ rigTest('a wrong guess does not hide the last line that says what failed', async
   assert.match(stdout, /\n\| Error: a cold cache\n[^…]*\[…[^…]*…\]\n\| TypeError: the real one\n\| 302\n/);
   assert.equal(stdout.match(/^\| /gm)!.length, 20);
   assert.match(stderr, /and the last 10 lines;/);
+  await rig.run(['--', 'sh', '-c', "echo 'Error: 1'; seq 300; printf %05000d 0; exit 1"]);
+  const long = await rig.bgjob(['wait', '2']);
+  assert.match(long.stdout, /\n\| Error: 1\n/);
+  assert.match(long.stderr, /^\(what looks like the first failure, and the end of the last line; all: /);
   // too far from the end
   await rig.run(['--', 'sh', '-c', "echo 'Error: 1'; seq 300; echo 'Error: 2'; seq 302 317; exit 1"]);
-  assert.match((await rig.bgjob(['wait', '2'])).stderr, /and the last 5 lines;/);
+  assert.match((await rig.bgjob(['wait', '3'])).stderr, /and the last 5 lines;/);
 });
 
 rigTest('the signs of test runners are known', async (rig) => {

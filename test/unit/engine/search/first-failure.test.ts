@@ -143,3 +143,13 @@ test('bytes that are no UTF-8 do not shift the offset', () => {
   const bytes = Buffer.concat([Buffer.from([0xff, 0xfe, 10]), Buffer.from('not ok 1\n')]);
   assert.equal(findFirstFailure({ lastLines: () => ({ bytes, from: 0 }) } as unknown as Log), 3);
 });
+
+test('a log of 4 MiB that looks like failures and has none is read at once', () => {
+  for (const part of ['a.', '::', ' > ', 'x: ']) {
+    const line = `${part.repeat(1990 / part.length)}failed x\n`;
+    const begun = process.cpuUsage();
+    assert.equal(found(line.repeat(2100)), undefined);
+    const { user } = process.cpuUsage(begun);
+    assert.ok(user < 2_000_000, `${part}: ${user / 1000} ms`);
+  }
+});
