@@ -16,7 +16,7 @@ const LINE_CHARACTERS = 2000;
 const CANDIDATE = new RegExp(
   [
     /fail|not ok|error|err!|exception|panic|traceback|fatal|critical|\*\*\* |not found/,
-    /segmentation|core dumped|assertion|undefined reference|std(?:out|err) ----|(?:^|\n)E {3}/,
+    /segmentation|core dumped|assertion|undefined reference|std(?:out|err) ----|(?:^|\n)(?:\x1b\[[\d;]*m)*E {3}/,
     /\xe2\x9c[\x95-\x98]|\xc3\x97 |\xe2\x9d\x8c|\xe2\x80\xba/,
   ]
     .map(({ source }) => source)

@@ -31,6 +31,7 @@ for (const line of [
   'FAILED tests/test_a.py::test_b - assert 1 == 2',
   'tests/test_a.py::test_b FAILED                    [ 50%]',
   'E       assert 1 == 2',
+  '\x1b[1m\x1b[31mE       assert 1 == 2\x1b[0m',
   'test tree::parses ... FAILED',
   '[  FAILED  ] Tree.Parses (0 ms)',
   'test_parse (tests.TestTree.test_parse) ... FAIL',
