@@ -133,6 +133,33 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/with/endings.test.ts', name: /with, ended by SIGTERM/ },
   },
   {
+    what: 'with leaves what its tests have in the background',
+    changes: [
+      {
+        file: 'cli/with/run-tests.ts',
+        from: 'if (left.length > 0)',
+        to: 'if (left.length > 99)',
+      },
+    ],
+    by: { test: 'cli/with/endings.test.ts', name: /in the background is ended/ },
+  },
+  {
+    what: 'with ends the jobs that its tests started',
+    changes: [{ file: 'cli/with/tests.ts', from: ' && variables.find(isOfJob) === caller)', to: ')' }],
+    by: { test: 'cli/with/endings.test.ts', name: /in the background is ended/ },
+  },
+  {
+    what: 'with takes a URL that another program answers',
+    changes: [
+      {
+        file: 'cli/commands/with.ts',
+        from: '.filter(({ hostname }) => LOCAL_HOSTS.includes(hostname))',
+        to: '.filter(() => false)',
+      },
+    ],
+    by: { test: 'cli/with/with.test.ts', name: /that of --until-port/ },
+  },
+  {
     what: 'an attempt of --until-cmd leaves its processes',
     changes: [{ file: 'engine/wait/command.ts', from: 'await endGroup(child.pid);', to: 'child.kill();' }],
     by: { test: 'cli/wait/until-cmd.test.ts', name: /an attempt ends with the call/ },

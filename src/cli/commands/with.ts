@@ -15,7 +15,7 @@ import { NAMING_OPTIONS, parseNaming, startNamed } from '../run/name-policy.ts';
 import { warningsOf } from '../shell/habits.ts';
 import { ON_OPTIONS } from '../targets/on-option.ts';
 import { Deadline, deadlineOf } from '../wait/deadline.ts';
-import { CONDITION_OPTIONS, parseConditions } from '../wait/parse-conditions.ts';
+import { CONDITION_OPTIONS, type Conditions, parseConditions } from '../wait/parse-conditions.ts';
 import { endServer } from '../with/end-server.ts';
 import { Guard } from '../with/guard.ts';
 import { awaitReady } from '../with/ready.ts';
@@ -58,6 +58,19 @@ const NO_OPTIONS = {
 };
 const AT_ONCE = { wish: null, slots: null, retry: 0, backoffMs: 0, retryOn: null };
 
+const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
+
+/** The server is new: what answers on its port before it is started is another program. */
+const withPortsOfUrls = (conditions: Conditions): Conditions => ({
+  ...conditions,
+  ports: [
+    ...conditions.ports,
+    ...conditions.urls
+      .filter(({ hostname }) => LOCAL_HOSTS.includes(hostname))
+      .map(({ port, protocol }) => Number(port) || (protocol === 'https:' ? 443 : 80)),
+  ],
+});
+
 /** How long the whole call may take; null: no limit. A job may run on: nothing waits for its calls. */
 function limitOf(context: Context): Result<number | null> {
   const home = context.home();
@@ -76,7 +89,8 @@ export const withVerb = verb({
   description: [
     'The server is a job: ls shows it, tail its output. The tests run in the foreground, with the stdin,',
     'stdout and stderr of this call. However this call ends, also by kill -9 or with its terminal, tests and',
-    'server are stopped, with all their processes, as kill does it. Messages go to stderr.',
+    'server are stopped, with all their processes, as kill does it: also what the tests leave in the background.',
+    'Jobs that the tests started go on. Messages go to stderr.',
     '',
     'The first -- begins the command of the server, the next -- that of the tests. A server that needs a --',
     "itself is one word, a shell line: bgjob with --until-port 3000 'npm run dev -- --port 3000' -- npm test.",
@@ -134,7 +148,8 @@ export const withVerb = verb({
     const guarded = await Guard.start(home, draft.value.graceMs);
     if (!guarded.ok) return guarded;
     const guard = guarded.value;
-    const mayStart = (leaving?: JobId[]) => portsAreFree(home, conditions.value, leaving);
+    const here = draft.value.placement ? conditions.value : withPortsOfUrls(conditions.value);
+    const mayStart = (leaving?: JobId[]) => portsAreFree(home, here, leaving);
     const told = (id: JobId) => guard.job(id);
     const side = output.sideOutput();
     const started = await startNamed(side, home, draft.value, naming.value, mayStart, 'run --replace', told);

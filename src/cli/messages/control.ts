@@ -145,9 +145,11 @@ export const serverEndedText = (sentence: string) => `(the server ended: ${sente
 
 export const serverLogText = (reference: string) => `(the log of the server: bgjob tail ${reference})`;
 
+export const testsLeftText = (processes: number) =>
+  `(killed ${plural(processes, 'process', 'processes')} that the tests left)`;
+
 export const withOutOfTimeText = () =>
-  'the time of this call is over (BGJOB_MAX_WAIT): tests and server are stopped. ' +
-  'In a job they may take longer; then bgjob wait @last.';
+  'the time of this call is over (BGJOB_MAX_WAIT): tests and server are stopped. In a job they may take longer.';
 
 export const stoppingServerText = (view: JobView, graceMs: number) =>
   `(stopping ${jobLabel(view)}; what is left after ${renderDuration(graceMs)} is killed)`;

@@ -30,7 +30,7 @@ export const CONDITION_OPTIONS = {
   'until-cmd': {
     kind: 'list',
     value: 'CMD',
-    text: 'until this shell line exits with 0; it runs in the directory of the job',
+    text: 'until this shell line exits with 0; it runs in the directory of the job, for 30s at most each time',
   },
   'until-file': { kind: 'list', value: 'PATH', text: 'until the file exists' },
   'until-idle': { kind: 'duration', value: 'DUR', text: 'until the job has written nothing for DUR' },

@@ -8,7 +8,6 @@ import { systemClock } from '../../base/clock.ts';
 import { ownEnvironment } from '../../engine/launch/environment.ts';
 import { homeNow } from '../../engine/observe/home-now.ts';
 import { observe } from '../../engine/observe/observe.ts';
-import { joinPass } from '../../engine/observe/process-pass.ts';
 import { nodeProgram } from '../../engine/os/own-program.ts';
 import { type ProcessStat, readStat } from '../../engine/os/process-identity.ts';
 import { requireTool } from '../../engine/os/programs.ts';
@@ -21,6 +20,7 @@ import { judgeable } from '../jobs/select.ts';
 import { guardNotStarted } from '../messages/control.ts';
 import { WITH_STOP } from './end-server.ts';
 import SCRIPT from './guard.sh';
+import { type TestsMark, testProcesses } from './tests.ts';
 
 export const GUARD_WORD = '--with-guard';
 /** The tests are about to be started: their pid is not known yet. */
@@ -28,12 +28,6 @@ const STARTING = 'starting';
 /** How long a server that is just being started is asked again, milliseconds; and how often. */
 const STOP_LIMIT_MS = 60_000;
 const STOP_POLL_MS = 200;
-
-/** The variables by which tests are found whose pid the guard was not told. */
-export const testVariables = (home: Home, id: JobId): Record<string, string> => ({
-  BGJOB_HOME: home.path,
-  BGJOB_WITH_ID: String(id),
-});
 
 export class Guard {
   private constructor(private readonly pipe: Writable) {}
@@ -48,6 +42,7 @@ export class Guard {
       home.path,
       home.token,
       String(graceMs),
+      process.env['BGJOB_ID'] ?? '',
     ];
     const child = spawn(requireTool('sh'), ['-c', SCRIPT, 'bgjob-with', ...end], {
       cwd: '/',
@@ -85,20 +80,12 @@ export class Guard {
   }
 }
 
-const isOfJob = (variable: string): boolean => variable.startsWith('BGJOB_TOKEN=');
-
-/** The tests of the call that was killed. */
-async function rootsOf(home: string, job: string, tests: string): Promise<ProcessStat[]> {
-  if (tests === STARTING) {
-    const marker = [`BGJOB_HOME=${home}`, `BGJOB_WITH_ID=${job}`];
-    const seen = [...(await joinPass()).values()];
-    return seen.flatMap(({ stat, variables }) =>
-      marker.every((one) => variables.includes(one)) && !variables.some(isOfJob) ? [stat] : [],
-    );
-  }
+/** The tests of the call that was killed: the process that was told, and all that have their variables. */
+async function rootsOf(mark: TestsMark, tests: string): Promise<ProcessStat[]> {
   const [pid, startTicks] = tests.split(':').map(Number);
   const stat = pid ? readStat(pid) : undefined;
-  return stat && stat.startTicks === startTicks ? [stat] : [];
+  const told = stat && stat.startTicks === startTicks ? [stat] : [];
+  return [...told, ...(await testProcesses(mark, startTicks))];
 }
 
 async function stopServer(path: string, token: string, id: JobId): Promise<void> {
@@ -116,9 +103,12 @@ async function stopServer(path: string, token: string, id: JobId): Promise<void>
 }
 
 /** What the guard calls at last: ends the tests, then the server. */
-export async function endAfterGuard([path, token, graceMs, job, tests]: string[]): Promise<number> {
-  const roots = await rootsOf(path!, job!, tests!);
-  await new ProcessFamily(roots).end(Number(graceMs));
-  if (job !== 'none') await stopServer(path!, token!, Number(job));
+export async function endAfterGuard(words: string[]): Promise<number> {
+  const [path = '', token = '', graceMs, callerId, job = '', tests = ''] = words;
+  if (tests !== 'none') {
+    const mark = { home: path, id: Number(job), callerId: callerId || undefined };
+    await new ProcessFamily(await rootsOf(mark, tests)).end(Number(graceMs));
+  }
+  if (job !== 'none') await stopServer(path, token, Number(job));
   return EXIT.ok;
 }

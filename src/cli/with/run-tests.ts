@@ -14,12 +14,12 @@ import type { Exit, TestsExit } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { dieAtEndOf, type Interrupt, interruptCode } from '../command/interrupt.ts';
 import { referenceHere } from '../jobs/select.ts';
-import { serverEndedText, serverLogText, withOutOfTimeText } from '../messages/control.ts';
+import { serverEndedText, serverLogText, testsLeftText, withOutOfTimeText } from '../messages/control.ts';
 import { printFailure } from '../messages/failures.ts';
 import { sentence } from '../messages/job-text.ts';
 import type { Output } from '../output/output.ts';
-import { type Guard, testVariables } from './guard.ts';
-import { findTests, startTests } from './tests.ts';
+import type { Guard } from './guard.ts';
+import { findTests, startTests, testProcesses, testVariables } from './tests.ts';
 
 interface Tests {
   /** The server. */
@@ -79,21 +79,26 @@ export async function runTests(
   const { output } = context;
   const found = findTests(context, tests);
   if (!found.ok) return failToStart(output, found.failure);
+  const mark = { home: home.path, id, callerId: context.env['BGJOB_ID'] };
   const call = watchCall(leftMs);
   guard.tests('starting');
-  const running = startTests(found.value, tests, testVariables(home, id));
+  const running = startTests(found.value, tests, testVariables(mark));
   guard.tests(running.stat ?? null);
   const stopWatch = watchServer(output, home, id);
   const first = await Promise.race([running.ended, call.reason]);
   if (typeof first === 'string' && running.stat) await new ProcessFamily([running.stat]).end(graceMs);
   const end = await running.ended;
+  if (running.stat) {
+    const left = await testProcesses(mark, running.stat.startTicks);
+    if (left.length > 0) output.note(testsLeftText(await new ProcessFamily(left).end(graceMs)));
+  }
   guard.tests(null);
   call.disarm();
   stopWatch();
   if (first === 'time') {
     output.next(
       withOutOfTimeText(),
-      `bgjob run -- ${['bgjob', ...process.argv.slice(2)].map(quoteWord).join(' ')}`,
+      `bgjob run --wait -- ${['bgjob', ...process.argv.slice(2)].map(quoteWord).join(' ')}`,
     );
     return { code: EXIT.stillRunning, by: 'bgjob' };
   }

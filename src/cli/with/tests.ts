@@ -1,9 +1,11 @@
 /** The tests of `with`: a process in the foreground of this call, with its stdin, stdout and stderr. */
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
+import { joinPass } from '../../engine/observe/process-pass.ts';
 import { type ProcessStat, readStat } from '../../engine/os/process-identity.ts';
 import { findCommand } from '../../engine/os/programs.ts';
 import type { Failure, Result } from '../../job/failure.ts';
+import type { JobId } from '../../job/spec.ts';
 import type { Context } from '../command/context.ts';
 
 export type TestsEnd =
@@ -14,6 +16,38 @@ export interface RunningTests {
   /** Undefined: they have ended. */
   stat: ProcessStat | undefined;
   ended: Promise<TestsEnd>;
+}
+
+/** The tests of one call, as their processes are known. */
+export interface TestsMark {
+  /** The path of the home. */
+  home: string;
+  /** The server. */
+  id: JobId;
+  /** The job in which the call runs; undefined: it runs in none. */
+  callerId: string | undefined;
+}
+
+export const testVariables = ({ home, id }: TestsMark): Record<string, string> => ({
+  BGJOB_HOME: home,
+  BGJOB_WITH_ID: String(id),
+});
+
+const isOfJob = (variable: string): boolean => variable.startsWith('BGJOB_ID=');
+
+/** All processes of the tests by their variables, also in the background. Jobs that they started are none. */
+export async function testProcesses(mark: TestsMark, sinceTicks = 0): Promise<ProcessStat[]> {
+  const needed = Object.entries(testVariables(mark)).map(([name, value]) => `${name}=${value}`);
+  const caller = mark.callerId === undefined ? undefined : `BGJOB_ID=${mark.callerId}`;
+  const found: ProcessStat[] = [];
+  for (const seen of (await joinPass()).values()) {
+    // what is older has nothing of the tests: its variables are not read
+    if (seen.stat.startTicks < sinceTicks) continue;
+    const { variables } = seen;
+    if (needed.every((one) => variables.includes(one)) && variables.find(isOfJob) === caller)
+      found.push(seen.stat);
+  }
+  return found;
 }
 
 const notStarted = (command: string, errno: string): TestsEnd => ({

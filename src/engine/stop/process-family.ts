@@ -38,13 +38,18 @@ export class ProcessFamily {
     }
   }
 
-  /** TERM to all, and KILL to those that are left after the grace. Returns when none is left. */
-  async end(graceMs: number): Promise<void> {
-    for (const stat of await this.find()) signalProcess(stat, 'SIGTERM');
+  /**
+   * TERM to all, and KILL to those that are left after the grace. Returns when none is left, with the number that
+   * lived at first.
+   */
+  async end(graceMs: number): Promise<number> {
+    const first = await this.find();
+    for (const stat of first) signalProcess(stat, 'SIGTERM');
     for (const deadline = systemClock.monotonic() + graceMs; systemClock.monotonic() < deadline; ) {
-      if ((await this.find()).length === 0) return;
+      if ((await this.find()).length === 0) return first.length;
       await systemClock.sleep(POLL_MS);
     }
     await sweep(systemClock, (onFound) => this.find(onFound));
+    return first.length;
   }
 }

@@ -9,13 +9,15 @@ import { type Call, type Rig, rigTest } from '../../rig/rig.ts';
 import { IS_WHOLE, someOf } from '../../rig/rounds.ts';
 import { until } from '../../rig/until.ts';
 
-/** A server with two processes, and tests with two; each writes down its pids. */
+/** A server with two processes, and tests with two, one without their variables; each writes down its pids. */
 const CALL = [
   ...['with', '-n', 'web', '--until', 'ready', '--grace', '1s', '--'],
   ...['sh', '-c', 'sleep 1000 & echo "$$ $!" > server.new; mv server.new server; echo ready; wait'],
-  ...['--', 'sh', '-c', 'sleep 1000 & echo "$$ $!" > tests.new; mv tests.new tests; wait'],
+  ...['--', 'sh', '-c', 'env -i sleep 1000 & echo "$$ $!" > tests.new; mv tests.new tests; wait'],
 ];
 const CALL_LINE = `exec bgjob ${CALL.map((word) => `'${word}'`).join(' ')}`;
+
+const SERVER_ONLY = ['--', 'sh', '-c', 'echo ready; exec sleep 1000'];
 
 function pidsIn(rig: Rig, name: string): number[] {
   const path = join(rig.project, name);
@@ -68,7 +70,7 @@ for (const [signal, code] of [
 
 rigTest('with, SIGINT: the tests end in their own way, then the server is stopped', async (rig) => {
   // in a group of its own, as a shell makes it: the signal goes to call and tests
-  const tests = 'sleep 1000 & echo "$$ $!" > tests.new';
+  const tests = 'env -i sleep 1000 & echo "$$ $!" > tests.new';
   const handled = CALL_LINE.replace(tests, () => `trap "exit 9" INT; ${tests}`);
   for (const [line, code] of [
     [CALL_LINE, 130],
@@ -80,7 +82,7 @@ rigTest('with, SIGINT: the tests end in their own way, then the server is stoppe
     const group = Number(fs.readFileSync(`/proc/${pids[2]}/stat`, 'utf8').split(') ')[1]!.split(' ')[2]);
     process.kill(-group, 'SIGINT');
     await noneOf(pids.slice(0, 3));
-    // sh starts a background process with SIGINT ignored: it is left, as without bgjob
+    // sh starts a background process with SIGINT ignored, and it has not the variables of the tests: it is left
     process.kill(pids[3]!);
     const { code: got, stderr } = await call.answer;
     assert.equal(got, code, stderr);
@@ -216,4 +218,19 @@ rigTest(
     await untilAllGone(rig);
   },
   { skip: missing('script') },
+);
+
+rigTest(
+  'with: what the tests leave in the background is ended; jobs that they started go on',
+  async (rig) => {
+    const puppet = await rig.puppet();
+    const job = ['bgjob', 'run', '-n', 'other', '--', ...puppet.command];
+    const line = 'sleep 1000 & a=$!; setsid sleep 1000 & echo "$a $!" > left; "$@"; exit 4';
+    const tests = ['sh', '-c', line, 'sh', ...job];
+    const answer = await rig.bgjob(['with', '--until', 'ready', ...SERVER_ONLY, '--', ...tests]);
+    assert.equal(answer.code, 4, answer.stderr);
+    assert.match(answer.stderr, /^\(killed 2 processes that the tests left\)$/m);
+    assert.deepEqual(pidsIn(rig, 'left').filter(isRunning), []);
+    assert.equal((await rig.show(2)).state, 'running');
+  },
 );

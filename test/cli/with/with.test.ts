@@ -1,6 +1,8 @@
 /** `with`: a server, tests in the foreground when it is ready, and the exit code of the tests. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import * as fs from 'node:fs';
+import * as net from 'node:net';
 import { join } from 'node:path';
 import { type Answer, type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
@@ -165,11 +167,25 @@ rigTest('with at BGJOB_MAX_WAIT: tests and server are stopped, 75; in a job it i
   assert.equal(answer.code, 75);
   assert.match(
     answer.stderr,
-    /time of this call is over \(BGJOB_MAX_WAIT\).* Next: bgjob run -- bgjob with -n web --until ready -- sh -c|web 1 is not ready/,
+    /time of this call is over \(BGJOB_MAX_WAIT\).* Next: bgjob run --wait -- bgjob with -n web --until ready -- sh -c|web 1 is not ready/,
   );
   await noneLives(rig);
   const inside = web(SERVER, sh('sleep 4; exit 6'));
   const job = await rig.bgjob(['run', '--wait=1h', '--', 'bgjob', ...inside], { env });
   assert.equal(job.code, 6, job.stderr);
   await noneLives(rig);
+});
+
+rigTest('with: a port of this machine in --until-url must be free, as that of --until-port', async (rig) => {
+  const other = net.createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as net.AddressInfo;
+  for (const host of ['localhost', '127.0.0.1', '[::1]']) {
+    const url = ['--until-url', `http://${host}:${port}/`];
+    const { code, stderr } = await rig.bgjob(['with', ...url, '--', ...SERVER, '--', 'echo', 'never']);
+    assert.equal(code, 125, host);
+    assert.match(stderr, new RegExp(`^bgjob: port ${port} is taken by pid ${process.pid} `));
+  }
+  other.close();
+  assert.equal((await rig.bgjob(['ls', '-aq'])).stdout, '');
 });
