@@ -31,6 +31,7 @@ export const lineText = (line: string) => `--until-cmd '${clip(safe(line), MOST_
 
 export const lineAnswerText = (answer: LineAnswer): string =>
   textFor('kind', answer, {
+    attempting: () => 'its first attempt had not ended',
     exited: ({ code, last }) => `exits with ${code}${last === '' ? '' : `: ${safe(last)}`}`,
     'too-slow': ({ afterMs }) => `did not end within ${renderDuration(afterMs)}, and was stopped`,
     'not-started': ({ errno, cwd }) =>

@@ -127,6 +127,7 @@ export async function waitCommand(
   report: Report,
 ): Promise<Result<ConditionMet | undefined>> {
   const begun = systemClock.monotonic();
+  options.onAnswer({ kind: 'attempting' });
   for (let attempts = 1; !abort.aborted; attempts++) {
     const startedAt = systemClock.monotonic();
     const answer = await attempt(line, options, abort);

@@ -28,6 +28,8 @@ export interface OutputFacts {
 
 /** What an attempt of --until-cmd came to. `last`: the last line of its stderr, or empty. */
 export type LineAnswer =
+  /** The first attempt has not ended. */
+  | { kind: 'attempting' }
   | { kind: 'exited'; code: number; last: string }
   | { kind: 'too-slow'; afterMs: number }
   | { kind: 'not-started'; errno: string; cwd: string };

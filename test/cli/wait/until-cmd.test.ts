@@ -66,7 +66,8 @@ rigTest('--until-cmd: an attempt ends with the call, with all its processes', as
     if (end !== 'deadline') await until(pids, (found) => found.length === 2, 'the attempt');
     if (end === 'SIGINT') call.child.kill('SIGINT');
     if (end === 'job ended') await rig.bgjob(['kill', '--now', '1']);
-    const { code } = await call.answer;
+    const { code, stderr } = await call.answer;
+    if (end === 'deadline') assert.match(stderr, /^\(--until-cmd '.*': its first attempt had not ended\)$/m);
     assert.equal(code, { SIGINT: 130, deadline: 75, 'job ended': 137 }[end], end);
     // on a slow machine the deadline may come before the attempt
     for (const pid of fs.existsSync(join(rig.project, 'pids')) ? pids() : [])
