@@ -13,7 +13,12 @@ import { until } from '../../rig/until.ts';
 const CALL = [
   ...['with', '-n', 'web', '--until', 'ready', '--grace', '1s', '--'],
   ...['sh', '-c', 'sleep 1000 & echo "$$ $!" > server.new; mv server.new server; echo ready; wait'],
-  ...['--', 'sh', '-c', 'env -i sleep 1000 & echo "$$ $!" > tests.new; mv tests.new tests; wait'],
+  ...[
+    '--',
+    'sh',
+    '-c',
+    'env -i sleep 1000 > /dev/null 2>&1 & echo "$$ $!" > tests.new; mv tests.new tests; wait',
+  ],
 ];
 const CALL_LINE = `exec bgjob ${CALL.map((word) => `'${word}'`).join(' ')}`;
 
@@ -70,7 +75,7 @@ for (const [signal, code] of [
 
 rigTest('with, SIGINT: the tests end in their own way, then the server is stopped', async (rig) => {
   // in a group of its own, as a shell makes it: the signal goes to call and tests
-  const tests = 'env -i sleep 1000 & echo "$$ $!" > tests.new';
+  const tests = 'env -i sleep 1000 > /dev/null 2>&1 & echo "$$ $!" > tests.new';
   const handled = CALL_LINE.replace(tests, () => `trap "exit 9" INT; ${tests}`);
   for (const [line, code] of [
     [CALL_LINE, 130],
@@ -225,7 +230,7 @@ rigTest(
   async (rig) => {
     const puppet = await rig.puppet();
     const job = ['bgjob', 'run', '-n', 'other', '--', ...puppet.command];
-    const line = 'sleep 1000 & a=$!; setsid sleep 1000 & echo "$a $!" > left; "$@"; exit 4';
+    const line = 'exec > out 2>&1; sleep 1000 & a=$!; setsid sleep 1000 & echo "$a $!" > left; "$@"; exit 4';
     const tests = ['sh', '-c', line, 'sh', ...job];
     const answer = await rig.bgjob(['with', '--until', 'ready', ...SERVER_ONLY, '--', ...tests]);
     assert.equal(answer.code, 4, answer.stderr);

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
-import * as net from 'node:net';
+import * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type Answer, type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
@@ -177,9 +178,9 @@ rigTest('with at BGJOB_MAX_WAIT: tests and server are stopped, 75; in a job it i
 });
 
 rigTest('with: a port of this machine in --until-url must be free, as that of --until-port', async (rig) => {
-  const other = net.createServer().listen(0, '127.0.0.1');
+  const other = http.createServer((_, response) => response.end()).listen(0, '127.0.0.1');
   await once(other, 'listening');
-  const { port } = other.address() as net.AddressInfo;
+  const { port } = other.address() as AddressInfo;
   for (const host of ['localhost', '127.0.0.1', '[::1]']) {
     const url = ['--until-url', `http://${host}:${port}/`];
     const { code, stderr } = await rig.bgjob(['with', ...url, '--', ...SERVER, '--', 'echo', 'never']);
