@@ -68,6 +68,8 @@ for (const [signal, code] of [
     const { call, pids } = await started(rig);
     call.child.kill(signal);
     assert.equal((await call.answer).code, code);
+    // the call itself returns when all have ended; for a killed one its guard ends them
+    if (signal !== 'SIGKILL') assert.deepEqual(pids.filter(isRunning), []);
     await noneOf(pids);
     await untilAllGone(rig);
     assert.equal((await rig.show(1)).reason, 'with (SIGTERM)');
