@@ -468,6 +468,33 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/queue/set.test.ts', name: /a supervisor of an older version/ },
   },
   {
+    what: 'pause says of a job that is being stopped that it was paused',
+    changes: [{ file: 'engine/stop/pause-job.ts', from: ' || (paused && trouble)', to: '' }],
+    by: { test: 'cli/stop/pause.test.ts', name: /a stop that the supervisor reads first/ },
+  },
+  {
+    what: 'pause and set wait only shortly for the adopter of a watcher',
+    changes: [
+      {
+        file: 'engine/stop/owner-answer.ts',
+        from: 'if (isAdopted) return',
+        to: 'if (isAdopted || Number.isFinite(at)) return',
+      },
+    ],
+    by: { test: 'cli/stop/unowned.test.ts', name: /an adopter that is slow to come/ },
+  },
+  {
+    what: 'the service of a target does not look for the next attempt of a job that has just ended',
+    changes: [
+      {
+        file: 'services/target/serve-target.ts',
+        from: 'this.isWoken = true;\n    for',
+        to: 'for',
+      },
+    ],
+    by: { test: 'cli/targets/waiting.test.ts', name: /the next attempt begins after the backoff/ },
+  },
+  {
     what: 'a change that no supervisor answered stays',
     changes: [
       {

@@ -7,25 +7,19 @@ import { fail, ok, type PauseTrouble, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { writePauseRequest } from '../../job/home/pause-requests.ts';
 import { signalOfCode } from '../../job/signals.ts';
+import type { JobId } from '../../job/spec.ts';
 import type { StatusOf } from '../../job/state.ts';
 import { type EndedView, type JobView, type LiveView, pauseOf } from '../../job/view.ts';
-import { adoptOrphan } from '../launch/adopt-orphan.ts';
 import { processesOf } from '../observe/leftovers.ts';
 import { observe } from '../observe/observe.ts';
 import { isProcForeign } from '../os/call-sandbox.ts';
 import { isStopped } from '../os/process-identity.ts';
 import { howEnded } from '../queue/queued-job.ts';
-import { nudge, watchOwner } from './stop-request.ts';
+import { untilAnswered } from './owner-answer.ts';
 
-/** How long the owner may take to answer, milliseconds. On a busy machine its boot takes a second. */
-const ANSWER_MS = 10_000;
-/** How long the processes may take after that, or after another owner began anew, milliseconds. */
+/** How long the processes may take after the answer, or after another owner began anew, milliseconds. */
 const STOP_MS = 10_000;
-/** An adopter that this process has started may take so long to become the owner, milliseconds. */
-const ADOPTED_MS = 8000;
 const POLL_MS = 5;
-/** How often the owner is nudged again: another may have taken its place, milliseconds. */
-const NUDGE_MS = 500;
 
 export interface PausedJob {
   /** The job now. After a resume it may have ended. */
@@ -61,7 +55,7 @@ export async function pauseJob(
   const ask = (wanted: boolean) =>
     writePauseRequest(job, { paused: wanted, by, attempt: before.state?.attempt ?? 1 });
   const number = ask(paused);
-  const answered = await answerOf(home, before, number);
+  const answered = await answerOf(home, id, number);
   if (answered === 'no-answer' || answered === 'no-owner') {
     // withdrawn: the owner would pause the job later, when the user does not expect it
     if (paused) ask(false);
@@ -69,7 +63,9 @@ export async function pauseJob(
   }
   if (!paused && answered.kind === 'ended' && wasResumed(answered))
     return ok({ view: answered, already: false, undone: false, processes: 0 });
-  if (answered.kind !== 'live') return refuse(troubleOf(answered)!);
+  const trouble = troubleOf(answered);
+  // a job that is being stopped goes on, so it was resumed; but it was not paused
+  if (answered.kind !== 'live' || (paused && trouble)) return refuse(trouble!);
   const undone = (pauseOf(answered.status) !== null) !== paused;
   return verify(home, answered, paused, undone, refuse);
 }
@@ -86,36 +82,14 @@ function troubleOf(view: JobView): PauseTrouble | undefined {
   return phase === 'queued' || phase === 'stopping' ? { kind: phase } : undefined;
 }
 
-/** The job after its owner has answered. `no-answer`: the time is over. `no-owner`: the owner is dead. */
-async function answerOf(
-  home: Home,
-  before: LiveView,
-  number: number,
-): Promise<JobView | 'no-answer' | 'no-owner'> {
-  const { id } = before;
-  let nudged = Number.NEGATIVE_INFINITY;
-  let isUnowned = watchOwner(home.job(id));
-  let isAdopted = false;
-  for (let deadline = systemClock.monotonic() + ANSWER_MS; ; ) {
+/** The job once its owner has answered, or will not: it is being stopped, or has ended. */
+const answerOf = (home: Home, id: JobId, number: number): Promise<JobView | 'no-answer' | 'no-owner'> =>
+  untilAnswered(home, id, () => {
     const now = observe(home, id) ?? { kind: 'unreadable' as const, id, why: 'it was removed' };
     if (troubleOf(now)) return now;
-    // read before the clock: a caller that was paused with its own job comes back late
     const { holding } = (now as LiveView).status as StatusOf<'running'>;
-    if ((holding?.request ?? 0) >= number) return now;
-    const at = systemClock.monotonic();
-    if (at > deadline) return 'no-answer';
-    if (isUnowned()) {
-      if (isAdopted || !adoptOrphan(home, id)) return 'no-owner';
-      isAdopted = true;
-      isUnowned = watchOwner(home.job(id), ADOPTED_MS);
-    }
-    if (at - nudged > NUDGE_MS) {
-      nudge(home.job(id), id);
-      nudged = at;
-    }
-    await systemClock.sleep(POLL_MS);
-  }
-}
+    return (holding?.request ?? 0) >= number ? now : undefined;
+  });
 
 /** Polls until all processes are stopped, twice in a row: the second scan finds those born in the first. */
 async function verify(

@@ -8,7 +8,6 @@
  * its commands refuse, the entry moves to where its processes do not look, and an owner of such a version is
  * recognised by what it knows.
  */
-import { systemClock } from '../../base/clock.ts';
 import { fail, ok, type Result, type SetTrouble } from '../../job/failure.ts';
 import { admitSettings, type Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
@@ -18,20 +17,11 @@ import { rankOf } from '../../job/queue/queue-order.ts';
 import { changesLimits, type Settings } from '../../job/settings.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { EndedView, JobView, LiveView } from '../../job/view.ts';
-import { adoptOrphan } from '../launch/adopt-orphan.ts';
 import { wasQueued } from '../launch/stored-environment.ts';
 import { observe } from '../observe/observe.ts';
 import { isLocked } from '../os/process-identity.ts';
 import { howEnded } from '../queue/queued-job.ts';
-import { nudge, watchOwner } from './stop-request.ts';
-
-/** How long the owner may take to answer, milliseconds. On a busy machine its boot takes a second. */
-const ANSWER_MS = 10_000;
-/** An adopter may take so long to become the owner, milliseconds. */
-const ADOPTED_MS = 8000;
-const POLL_MS = 5;
-/** How often the owner is nudged again: another may have taken its place, milliseconds. */
-const NUDGE_MS = 500;
+import { untilAnswered } from './owner-answer.ts';
 
 /** Why a job in this state cannot be changed so. */
 export function setTrouble(view: JobView, { priority }: Settings): SetTrouble | undefined {
@@ -96,10 +86,7 @@ function olderTrouble(job: JobPaths): SetTrouble | undefined {
 /** The job once the change counts: it waits, and no process starts it just now; or its owner has answered. */
 async function answerOf(home: Home, { id }: LiveView, number: number): Promise<Answer> {
   const job = home.job(id);
-  let nudged = Number.NEGATIVE_INFINITY;
-  let isUnowned = watchOwner(job);
-  let isAdopted = false;
-  for (const deadline = systemClock.monotonic() + ANSWER_MS; ; ) {
+  const answer = await untilAnswered(home, id, () => {
     const now = viewNow(home, id);
     if ('trouble' in now) return now;
     const { view } = now;
@@ -108,20 +95,7 @@ async function answerOf(home: Home, { id }: LiveView, number: number): Promise<A
     const trouble = setTrouble(view, {}) ?? (isQueued(view) ? undefined : olderTrouble(job));
     if (trouble) return { trouble };
     // a process that locks it from here on reads the change before it starts the job
-    if (isQueued(view) && !isLocked(job.alive)) return now;
-    const at = systemClock.monotonic();
-    if (at > deadline) return { trouble: { kind: 'no-answer' } };
-    if (!isQueued(view) && isUnowned()) {
-      if (isAdopted) return { trouble: { kind: 'no-owner' } };
-      // where the watcher lives it starts the adopter, and this does nothing
-      adoptOrphan(home, id);
-      isAdopted = true;
-      isUnowned = watchOwner(job, ADOPTED_MS);
-    }
-    if (at - nudged > NUDGE_MS) {
-      nudge(job, id);
-      nudged = at;
-    }
-    await systemClock.sleep(POLL_MS);
-  }
+    return isQueued(view) && !isLocked(job.alive) ? now : undefined;
+  });
+  return typeof answer === 'string' ? { trouble: { kind: answer } } : answer;
 }

@@ -335,6 +335,8 @@ class TargetService {
     if (this.jobs.get(id) !== job) return;
     this.jobs.delete(id);
     this.waiting.forget(id);
+    // it may wait again, or another one for its slot: this step has looked for such jobs before
+    this.isWoken = true;
     for (const [uid, one] of this.byUid)
       if (one === job) {
         this.byUid.delete(uid);

@@ -6,6 +6,7 @@ import * as fs from 'node:fs';
 import { observe } from '../../../src/engine/observe/observe.ts';
 import { pauseJob } from '../../../src/engine/stop/pause-job.ts';
 import { openHome } from '../../../src/job/home/home.ts';
+import { Cleaner } from '../../rig/cleaner.ts';
 import { isRunning, letterOf, parentOf } from '../../rig/processes.ts';
 import { rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
@@ -138,6 +139,26 @@ rigTest('kill of a paused job: at once, and its handlers run', async (rig) => {
   assert.equal(killed.code, 0);
   assert.match(killed.stdout, /^1 exited 7 \(after kill\)/);
   assert.match(rig.log(1), /^up\n(Terminated\n)*cleaned\n$/);
+});
+
+rigTest('a stop that the supervisor reads first: pause does not say that it paused the job', async (rig) => {
+  const cleaner = await Cleaner.start(rig, ['--grace', '1h']);
+  const { id } = cleaner;
+  await rig.untilState(id, 'running');
+  process.kill(rig.ownerPid(id), 'SIGSTOP');
+  const call = rig.bgjob(['pause', String(id)]);
+  await until(
+    () => fs.readdirSync(rig.file(id, '.')).some((name) => name.startsWith('hold.')),
+    (asked) => asked,
+    'the request',
+  );
+  // it continues the supervisor, which reads stops before pauses
+  const kill = rig.bgjob(['kill', String(id)]);
+  const { code, stdout, stderr } = await call;
+  assert.deepEqual([code, stdout], [125, '']);
+  assert.match(stderr, /^bgjob: job 1 was not paused: it is being stopped\n {2}hint: bgjob wait 1\n/);
+  cleaner.letGo();
+  assert.equal((await kill).code, 0);
 });
 
 rigTest('queued, ended, being stopped, unknown, elsewhere: refused, and told why', async (rig) => {

@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { attemptQuietly } from '../../../src/base/result.ts';
-import { slay } from '../../chaos/death.ts';
+import { slay, stopWatcher } from '../../chaos/death.ts';
 import { Cleaner } from '../../rig/cleaner.ts';
-import { isRunning, letterOf } from '../../rig/processes.ts';
+import { isRunning, letterOf, readsOf } from '../../rig/processes.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
+
+/** A call that waits for an answer does these in more than the 0.3 seconds after which a dead owner is noticed. */
+const MANY_READS = 3000;
 
 /** Kills the watcher, which would start an adopter, and then the supervisor. */
 async function orphan(rig: Rig, id: number): Promise<void> {
@@ -53,6 +56,26 @@ rigTest('pause of a job without supervisor and watcher: another supervisor does 
   assert.deepEqual([paused.code, paused.stdout], [0, `${id} paused: 1 process\n`]);
   assert.equal((await rig.bgjob(['resume', String(id)])).code, 0);
   await puppet.exit(0);
+});
+
+rigTest('an adopter that is slow to come: pause and set wait for it', async (rig) => {
+  for (const words of [['pause'], ['set', '--timeout', '1h']]) {
+    const puppet = await rig.puppet();
+    const id = await rig.run(['--', ...puppet.command]);
+    await puppet.ready();
+    const { letGo } = await stopWatcher(rig, id);
+    await slay(rig.ownerPid(id));
+    const { child, answer } = rig.startBgjob([...words, String(id)]);
+    await until(
+      () => child.exitCode !== null || readsOf(child.pid!) > MANY_READS,
+      (holds) => holds,
+      'it reads the records again and again',
+    );
+    letGo();
+    const { code, stderr } = await answer;
+    assert.deepEqual([code, stderr], [0, ''], words[0]);
+    await rig.bgjob(['kill', '--now', String(id)]);
+  }
 });
 
 const stopAll = async (pids: number[]): Promise<void> => {

@@ -78,6 +78,14 @@ boxTest('an attempt after the first waits for the target, and is not used up', a
   assert.equal((await rig.bgjob(['wait', String(id)])).code, 0);
 });
 
+boxTest('the next attempt begins after the backoff', async (rig) => {
+  const words = ['--on', 'box', '--retry', '3', '--backoff', '10ms', '--', 'sh', '-c', 'exit 6'];
+  const id = await rig.run(words);
+  // a service that is not woken looks for jobs that wait each ten seconds
+  assert.equal((await rig.bgjob(['wait', '--timeout', '25s', String(id)])).code, 6);
+  assert.equal((await rig.show(id)).attempts, 4);
+});
+
 boxTest('a service that is killed while jobs wait for the target loses none', async (rig, box) => {
   box.cut();
   const id = await rig.run(['--on', 'box', '-Q', 'far', '--', 'sh', '-c', 'exit 3']);

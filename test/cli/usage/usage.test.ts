@@ -8,8 +8,11 @@ import { until } from '../../rig/until.ts';
 
 const NODE = process.execPath;
 
-/** A job whose child computes, says so, and stays: nothing waits for the child when all are killed. */
-const FAMILY = `'${NODE}' -e '${BURN} console.log("burnt"); setInterval(() => {}, 1e6)' & wait`;
+/**
+ * A job whose child computes, says so, and stays. No process waits for the child: a shell that does ends by itself
+ * if the child is killed first.
+ */
+const FAMILY = `'${NODE}' -e '${BURN} console.log("burnt"); setInterval(() => {}, 1e6)' & exec sleep 1000000`;
 const untilBurnt = (rig: Rig, id: number) =>
   until(
     () => rig.log(id),
