@@ -29,7 +29,8 @@ export async function runQueueWaiter(home: Home, name: string): Promise<void> {
   // one listener per awaited job
   setMaxListeners(0);
   const snapshot = new QueueSnapshot(home, name);
-  const claim = claimInstance(snapshot.queue.dir, `${thisSandboxKey()}n`);
+  // as in the name of its FIFO: one of an older bgjob may run beside it
+  const claim = claimInstance(snapshot.queue.dir, `${thisSandboxKey()}s`);
   if (claim === undefined) return;
   const nudges = new Socket({ fd: ownFifo(), readable: true, writable: false });
   // the process that wakes us still has the ended job locked

@@ -122,3 +122,59 @@ rigTest(
   },
   { skip: cannotBuild(VERSION) },
 );
+
+const BEFORE_SET: OldVersion = '0.16.0';
+
+rigTest(
+  `${BEFORE_SET} in one home with bgjob set: no job starts with a limit that was changed, and none waits for ever`,
+  async (rig) => {
+    const program = buildOld(BEFORE_SET);
+    const old = (...args: string[]) => rig.start(process.execPath, ['--', program, ...args]).answer;
+    const puppet = await rig.puppet();
+    assert.equal((await old('run', '-Q', 'q', '--timeout', '9h', '--', ...puppet.command)).stdout, '1\n');
+    await puppet.ready();
+    const line = 'echo $BGJOB_ID >>order';
+    assert.equal((await old('run', '-Q', 'q', '--timeout', '9h', line)).stdout, '2\n');
+    assert.equal((await old('run', '-Q', 'q', line)).stdout, '3\n');
+    assert.equal((await old('run', '-Q', 'later', '--delay', '15s', line)).stdout, '4\n');
+    assert.equal(
+      (await old('run', '-Q', 'failed', '--retry', '1', '--backoff', '15s', 'exit 3')).stdout,
+      '5\n',
+    );
+    await until(
+      async () => (await rig.show(5)).attempts,
+      (count) => count === 2,
+      'the first attempt',
+    );
+
+    const refused = await rig.bgjob(['set', '1', '--timeout', '8h']);
+    assert.equal(refused.code, 125);
+    assert.match(refused.stderr, /job 1 was not changed: its supervisor is of an older bgjob/);
+    assert.equal((await rig.show(1)).timeoutMs, 9 * 3_600_000);
+    // a priority is for all
+    assert.equal((await rig.bgjob(['set', '3', '--priority', '2'])).code, 0);
+    assert.equal((await old('show', '3', '--json')).code, 0);
+    for (const id of ['2', '4', '5']) assert.equal((await rig.bgjob(['set', id, '--timeout', '8h'])).code, 0);
+    for (const words of [['ls'], ['move', '2', '--first'], ['kill', '2'], ['wait', '--queue', 'q'], ['gc']]) {
+      const { code, stderr } = await old(...words);
+      assert.equal(code, 125);
+      assert.match(stderr, /was written by a newer bgjob \(format 6, this one knows 5\)/);
+    }
+
+    // no command is called from here on: the queue waiters of the old one do not see these jobs
+    const ended = (id: number) => () => {
+      const { status, spec } = JSON.parse(fs.readFileSync(rig.file(id, 'state.json'), 'utf8'));
+      return [status.phase, spec?.timeoutMs];
+    };
+    const hasEnded = ([phase]: unknown[]): boolean => phase === 'ended';
+    await until(() => fs.existsSync(rig.file(4, 'state.json')), Boolean, 'the start of job 4');
+    for (const id of [4, 5])
+      assert.deepEqual(await until(ended(id), hasEnded, `the end of job ${id}`), ['ended', 8 * 3_600_000]);
+    await puppet.exit(0);
+    await until(() => fs.existsSync(rig.file(2, 'state.json')), Boolean, 'the start of job 2');
+    assert.deepEqual(await until(ended(2), hasEnded, 'the end of job 2'), ['ended', 8 * 3_600_000]);
+    assert.equal(fs.readFileSync(join(rig.project, 'order'), 'utf8'), '4\n3\n2\n');
+    assert.equal((await rig.bgjob(['wait', '1', '2', '3', '4'])).code, 0);
+  },
+  { skip: cannotBuild(BEFORE_SET) },
+);

@@ -9,7 +9,10 @@ import { join } from 'node:path';
 import { ROOT } from './rig.ts';
 
 /** The last commit of each version. */
-const COMMITS = { '0.6.0': 'faa8c7f7500d1cb1c471176f994ea19c9681db6a' };
+const COMMITS = {
+  '0.6.0': 'faa8c7f7500d1cb1c471176f994ea19c9681db6a',
+  '0.16.0': '1ac611f39096ea27e9858f18cfaac7527f3d4acd',
+};
 export type OldVersion = keyof typeof COMMITS;
 
 /** Why a version cannot be built here; false if it can. */

@@ -19,10 +19,10 @@ import { requireTool } from '../os/programs.ts';
 
 const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = constants;
 
-/** Wakes the waiters of a queue in a sandbox, also that of an older bgjob; false if there is none. */
+/** Wakes the waiters of a queue in a sandbox, also those of an older bgjob; false if there is none. */
 export function nudgeQueueWaiter(queue: QueuePaths, sandbox: string): boolean {
-  const isOld = wakeReader(queue.olderQueueWaiter(sandbox));
-  return wakeReader(queue.queueWaiter(sandbox)) || isOld;
+  const fifos = [queue.queueWaiter(sandbox), ...queue.olderQueueWaiters(sandbox)];
+  return fifos.filter(wakeReader).length > 0;
 }
 
 /** Makes sure that a waiter of this sandbox waits for the queue. Throws system errors. */

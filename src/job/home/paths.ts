@@ -157,11 +157,11 @@ export class QueuePaths extends pathsIn('dir', {
   }
   /** The FIFO of the queue waiter in a sandbox, which it keeps open; a byte wakes it. */
   queueWaiter(sandbox: string): string {
-    return `${this.dir}/keeper.${sandbox}n`;
+    return `${this.dir}/keeper.${sandbox}s`;
   }
-  /** The same of a version that does not know `needs`, and starts no job that has some. */
-  olderQueueWaiter(sandbox: string): string {
-    return `${this.dir}/keeper.${sandbox}`;
+  /** The same of versions that do not know `needs`, or `set`: they start no job that has some, or was changed. */
+  olderQueueWaiters(sandbox: string): string[] {
+    return ['', 'n'].map((suffix) => `${this.dir}/keeper.${sandbox}${suffix}`);
   }
 }
 
