@@ -468,6 +468,17 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/queue/set.test.ts', name: /a supervisor of an older version/ },
   },
   {
+    what: 'a process that was slow takes the number of an admission that is over',
+    changes: [
+      {
+        file: 'job/queue/admissions.ts',
+        from: "if (highestNumber(queue.dir, 'start') === number) return",
+        to: 'return',
+      },
+    ],
+    by: { test: 'unit/engine/queue/queue-snapshot.test.ts', name: /a process that was slow/ },
+  },
+  {
     what: 'pause says of a job that is being stopped that it was paused',
     changes: [{ file: 'engine/stop/pause-job.ts', from: ' || (paused && trouble)', to: '' }],
     by: { test: 'cli/stop/pause.test.ts', name: /a stop that the supervisor reads first/ },

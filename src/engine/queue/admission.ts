@@ -7,8 +7,9 @@
  *   locks it first.
  * - That process then records an admission, whose number is above all others. It looks at all admissions below
  *   that number, and makes its own only if fewer of those jobs are locked than there are slots. The create is
- *   exclusive: of two that cross, one gets the number, and the other looks again and sees it. So there never
- *   run more jobs than there are slots.
+ *   exclusive: of two that cross, one gets the number, and the other looks again and sees it. A process that was
+ *   so slow that there is a higher number when it has made its own looks again, too. So there never run more jobs
+ *   than there are slots.
  * - The process that becomes the next owner, by an exclusive create, starts the job.
  *
  * If a process is killed on the way, its lock is gone, and the job waits as before.
@@ -309,12 +310,13 @@ export async function advance(
       giveUp(snapshot.home, candidate.spec, whyFailed(snapshot.home, candidate.spec));
     if (admitted === 'taken' || admitted === 'failed') continue;
     ({ ids: locked, over: handedOn } = admitted.occupied);
+    // with it, so that the next look shows whether a process died
+    locked.add(candidate.spec.id);
     free = slots - locked.size;
     if (!(await start(admitted))) continue;
     // a job that this process has put back runs again
     snapshot.own.delete(candidate.spec.id);
     started++;
-    free--;
   }
 }
 

@@ -43,7 +43,7 @@ function readAdmission(queue: QueuePaths, number: number): Admission {
 
 /**
  * Claims the next number, and returns what `choose` returns. `choose` gets the number: all admissions below it are
- * on disk by then, and no further one below it can come. Undefined, without a claim, if it returns `full`.
+ * on disk by then, and no further one below it counts. Undefined, without a claim, if it returns `full`.
  */
 export function claimAdmission<Choice extends Pick<Admission, 'slot'>>(
   queue: QueuePaths,
@@ -57,7 +57,12 @@ export function claimAdmission<Choice extends Pick<Admission, 'slot'>>(
     if (choice === 'full') return undefined;
     const { slot } = choice;
     const text = slot === null ? `${id}.${sandbox}` : `${id}.${sandbox}.${slot}.${generation}`;
-    if (claimLink(queue.admission(number), text)) return choice;
+    const path = queue.admission(number);
+    if (!claimLink(path, text)) continue;
+    // others may have had this number and higher ones since the look, and this one was removed: then those above
+    // have not seen ours, nor we theirs. The highest one is never removed
+    if (highestNumber(queue.dir, 'start') === number) return choice;
+    removeQuietly(path);
   }
 }
 

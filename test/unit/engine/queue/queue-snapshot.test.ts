@@ -7,7 +7,7 @@ import { identify } from '../../../../src/engine/os/process-identity.ts';
 import { QueueSnapshot } from '../../../../src/engine/queue/queue-snapshot.ts';
 import { openHome } from '../../../../src/job/home/home.ts';
 import { claimOwner } from '../../../../src/job/home/records.ts';
-import { claimAdmission } from '../../../../src/job/queue/admissions.ts';
+import { claimAdmission, forgetAdmissions, listAdmissions } from '../../../../src/job/queue/admissions.ts';
 import { makeQueue } from '../../../../src/job/queue/queue-files.ts';
 import { folderTest } from '../../../rig/folder.ts';
 
@@ -65,5 +65,29 @@ folderTest('a claim that another process made first is made again, after another
       .filter((name) => name.startsWith('start.'))
       .sort(),
     ['start.1', 'start.2'],
+  );
+});
+
+folderTest('a process that was slow does not claim a number that others had meanwhile', (dir) => {
+  const opened = openHome(join(dir, 'home'), true);
+  assert.ok(opened.ok);
+  const queue = makeQueue(opened.value, 'q');
+  const seen: number[] = [];
+  const claimed = claimAdmission(queue, { id: 8, sandbox: 'x', generation: 1 }, (number) => {
+    seen.push(number);
+    if (seen.length > 1) return { slot: 2 };
+    // one job has started and ended, and the next one runs
+    for (const id of [6, 7]) claimAdmission(queue, { id, sandbox: 'x', generation: 1 }, () => ({ slot: 1 }));
+    const [first, second] = listAdmissions(queue);
+    forgetAdmissions(queue, [first!], second!.number);
+    return { slot: 1 };
+  });
+  assert.deepEqual([seen, claimed], [[1, 3], { slot: 2 }]);
+  assert.deepEqual(
+    listAdmissions(queue).map(({ number, id }) => [number, id]),
+    [
+      [2, 7],
+      [3, 8],
+    ],
   );
 });
