@@ -479,6 +479,13 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'unit/engine/queue/queue-snapshot.test.ts', name: /a process that was slow/ },
   },
   {
+    what: 'set counts the pause of a job that is paused',
+    changes: [
+      { file: 'cli/messages/control.ts', from: 'since?.monotonicMs ?? monotonicMs', to: 'monotonicMs' },
+    ],
+    by: { test: 'unit/cli/messages/control.test.ts', name: /counts no pause/ },
+  },
+  {
     what: 'pause says of a job that is being stopped that it was paused',
     changes: [{ file: 'engine/stop/pause-job.ts', from: ' || (paused && trouble)', to: '' }],
     by: { test: 'cli/stop/pause.test.ts', name: /a stop that the supervisor reads first/ },

@@ -227,6 +227,16 @@ function pauseText({ of, via, what }: Pause): string {
 
 // set
 
+/** How much of a limit is left: it counts from the start of the job, without its pauses. */
+function leftText({ status }: LiveView | EndedView, timeoutMs: number, monotonicMs: number): string {
+  if (status.phase === 'ended') return status.outcome.kind === 'timed-out' ? 'over: the job is stopped' : '';
+  if (!('startedMonotonicMs' in status)) return 'from its start';
+  const { since = null, pausedMs = 0 } = (status.phase === 'running' && status.holding) || {};
+  const spentMs = (since?.monotonicMs ?? monotonicMs) - status.startedMonotonicMs - pausedMs;
+  if (spentMs < timeoutMs) return `${renderDuration(timeoutMs - spentMs)} left`;
+  return since ? 'over: the job is stopped when it is resumed' : 'over: the job is stopped';
+}
+
 /** `42 web has --timeout 2h (1h3m left)`. `monotonicMs`: now. */
 export function setResultText(view: LiveView | EndedView, changes: Settings, monotonicMs: number): string {
   const { status } = view;
@@ -234,15 +244,14 @@ export function setResultText(view: LiveView | EndedView, changes: Settings, mon
   const { timeoutMs, idleTimeoutMs, graceMs, priority } = changes;
   if (timeoutMs === null) parts.push('no --timeout');
   else if (timeoutMs !== undefined) {
-    const pausedMs = status.phase === 'running' ? (status.holding?.pausedMs ?? 0) : 0;
-    const spent = 'startedMonotonicMs' in status ? monotonicMs - status.startedMonotonicMs - pausedMs : null;
-    const isOver = status.phase === 'ended' || (spent !== null && spent >= timeoutMs);
-    const left = spent === null ? 'from its start' : `${renderDuration(timeoutMs - spent)} left`;
-    parts.push(`--timeout ${renderDuration(timeoutMs)} (${isOver ? 'over: the job is stopped' : left})`);
+    const left = leftText(view, timeoutMs, monotonicMs);
+    parts.push(`--timeout ${renderDuration(timeoutMs)}${left && ` (${left})`}`);
   }
   if (idleTimeoutMs === null) parts.push('no --idle-timeout');
   else if (idleTimeoutMs !== undefined) parts.push(`--idle-timeout ${renderDuration(idleTimeoutMs)}`);
   if (graceMs !== undefined) parts.push(`--grace ${renderDuration(graceMs)}`);
   if (priority !== undefined) parts.push(`--priority ${priority}`);
-  return `${jobLabel(view)} has ${parts.join(', ')}`;
+  const isByItself = status.phase === 'ended' && status.outcome.kind !== 'timed-out';
+  const since = isByItself ? `; it ${howEnded(status.outcome)} since` : '';
+  return `${jobLabel(view)} has ${parts.join(', ')}${since}`;
 }

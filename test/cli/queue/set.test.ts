@@ -91,9 +91,10 @@ rigTest('pauses do not count; a paused job is changed, too', async (rig) => {
   assert.equal((await rig.bgjob(['pause', String(id)])).code, 0);
   const { stdout } = await rig.bgjob(['set', String(id), '--timeout', '2h']);
   assert.match(stdout, /^1 has --timeout 2h \((2h|1h59m) left\)\n$/);
+  const over = await rig.bgjob(['set', String(id), '--timeout', '1ms']);
+  assert.equal(over.stdout, '1 has --timeout 0s (over: the job is stopped when it is resumed)\n');
   assert.equal((await show(rig, id)).state, 'paused');
   assert.equal((await rig.bgjob(['resume', String(id)])).code, 0);
-  assert.equal((await rig.bgjob(['set', String(id), '--timeout', '1ms'])).code, 0);
   assert.equal((await rig.bgjob(['wait', String(id)])).code, 124);
 });
 

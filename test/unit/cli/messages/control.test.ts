@@ -1,8 +1,9 @@
 /** The line for jobs that wait behind pauses: what is paused, and what to type. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pauseNotes } from '../../../../src/cli/messages/control.ts';
+import { pauseNotes, setResultText } from '../../../../src/cli/messages/control.ts';
 import type { Pause } from '../../../../src/engine/queue/pauses.ts';
+import type { LiveView } from '../../../../src/job/view.ts';
 
 const queue = (n: number, via: number | null = null): Pause => ({
   of: n,
@@ -39,4 +40,22 @@ test('who holds the slots, and for whom somebody waits', () => {
   assert.deepEqual(pauseNotes([queue(4, 3)]), [
     '(4 waits for 3, and queue q4 is paused: bgjob queue resume q4)',
   ]);
+});
+
+const HOUR = 3_600_000;
+const textOf = (status: object, timeoutMs: number, hours: number): string =>
+  setResultText({ id: 7, spec: { name: null }, status } as LiveView, { timeoutMs }, hours * HOUR);
+
+test('set: what is left of a limit counts no pause, and a job that ended by itself was not stopped', () => {
+  const running = { phase: 'running', startedMonotonicMs: HOUR, holding: null };
+  assert.equal(textOf(running, 3 * HOUR, 2), '7 has --timeout 3h (2h left)');
+  assert.equal(textOf(running, HOUR, 3), '7 has --timeout 1h (over: the job is stopped)');
+  const since = { at: 0, monotonicMs: 3 * HOUR, by: 'pause' };
+  const paused = { ...running, holding: { request: 1, pausedMs: HOUR, since } };
+  assert.equal(textOf(paused, 3 * HOUR, 9), '7 has --timeout 3h (2h left)');
+  assert.match(textOf(paused, HOUR, 9), /\(over: the job is stopped when it is resumed\)$/);
+  const ended = { phase: 'ended', outcome: { kind: 'exited', code: 0, afterKill: false } };
+  assert.equal(textOf(ended, HOUR, 9), '7 has --timeout 1h; it exited 0 since');
+  const stopped = { phase: 'ended', outcome: { kind: 'timed-out', limit: 'timeout', code: 143 } };
+  assert.match(textOf(stopped, HOUR, 9), /\(over: the job is stopped\)$/);
 });
