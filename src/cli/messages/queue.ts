@@ -132,7 +132,7 @@ export const badCodes = (part: string, why: 'syntax' | 'zero' | 'high' | 'order'
   };
   return usageError(
     part.trim() === ''
-      ? `--retry-on: there is no exit code (75,100-110)`
+      ? `--retry-on: an exit code is missing (75,100-110)`
       : `--retry-on: "${clip(safe(part.trim()), 40)}" ${whys[why]}`,
   );
 };
