@@ -13,7 +13,7 @@ import type { Input } from '../command/command.ts';
 import type { Context } from '../command/context.ts';
 import { badVariableName, scriptOnStdin } from '../messages/automation.ts';
 import { notAName } from '../messages/usage.ts';
-import { DRAFT_OPTIONS, draftOf } from '../run/draft.ts';
+import { DRAFT_OPTIONS, draftOf, NOT_GIVEN } from '../run/draft.ts';
 import { checkQueueName } from '../run/queue-options.ts';
 
 const { cwd, env, tag, split, timeout, grace } = DRAFT_OPTIONS;
@@ -55,24 +55,9 @@ const NOT_ASKED: Pick<
   Input<typeof DRAFT_OPTIONS>['options'],
   Exclude<keyof typeof DRAFT_OPTIONS, keyof typeof TEMPLATE_OPTIONS>
 > = {
-  reuse: false,
-  replace: false,
-  'keep-env': false,
-  // the user of this call may not be there then
-  notify: { text: 'never' },
-  tell: { text: 'never' },
-  stdin: null,
-  pty: false,
-  slots: null,
-  priority: null,
-  after: [],
-  'after-any': [],
-  delay: null,
-  retry: null,
-  'retry-on': null,
-  backoff: null,
-  batch: null,
-  'skip-bad': false,
+  // of --notify and --tell: the user of this call may not be there then
+  ...NOT_GIVEN,
+  ...{ reuse: false, replace: false },
 };
 
 function passedNames(names: string[]): Result<string[]> {

@@ -10,7 +10,7 @@ import { acceptInterrupt, onHangup } from '../command/interrupt.ts';
 import { withRefusal } from '../messages/control.ts';
 import { printWarnings, variableWarnings } from '../messages/warnings.ts';
 import { portsAreFree } from '../run/after-start.ts';
-import { DRAFT_OPTIONS, draftOf } from '../run/draft.ts';
+import { DRAFT_OPTIONS, draftOf, NOT_GIVEN } from '../run/draft.ts';
 import { NAMING_OPTIONS, parseNaming, startNamed } from '../run/name-policy.ts';
 import { warningsOf } from '../shell/habits.ts';
 import { ON_OPTIONS } from '../targets/on-option.ts';
@@ -42,20 +42,7 @@ const OPTIONS = {
 } as const;
 
 /** The options of `run` that a server of `with` does not have. */
-const NO_OPTIONS = {
-  ...{ 'keep-env': false, stdin: null, pty: false, timeout: null, 'idle-timeout': null, 'on-exit': null },
-  ...{ notify: { text: 'never' }, tell: { text: 'never' }, queue: null, slots: null, priority: null },
-  ...{
-    after: [],
-    'after-any': [],
-    delay: null,
-    retry: null,
-    'retry-on': null,
-    backoff: null,
-    batch: null,
-    'skip-bad': false,
-  },
-};
+const NO_OPTIONS = { ...NOT_GIVEN, timeout: null, 'idle-timeout': null, 'on-exit': null, queue: null };
 const AT_ONCE = { wish: null, slots: null, retry: 0, backoffMs: 0, retryOn: null };
 
 const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];

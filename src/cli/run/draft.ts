@@ -90,6 +90,13 @@ export const DRAFT_OPTIONS = {
   ...QUEUE_OPTIONS,
 } as const;
 
+/** The options that neither a template nor a server of `with` has, as if they were not given. */
+export const NOT_GIVEN = {
+  ...{ 'keep-env': false, stdin: null, pty: false, notify: { text: 'never' }, tell: { text: 'never' } },
+  ...{ slots: null, priority: null, after: [], 'after-any': [], delay: null },
+  ...{ retry: null, 'retry-on': null, backoff: null, batch: null, 'skip-bad': false },
+};
+
 const DEFAULT_MAX_LOG_BYTES = 2 ** 30;
 
 /** The command travels as one word, and the kernel takes words of at most 128 KiB. */
