@@ -1,7 +1,7 @@
 /**
- * The colours and styles of a text (SGR: bold, underlined, red …) in one normal form. A styled line begins and
- * ends in the neutral state, and has no escape sequences but `\x1b[…m` before a text in another style. What would
- * hide a text is left out: conceal, and colours that cannot be told from the background.
+ * The colours and styles of a text (SGR: bold, underlined, red …) in one normal form. A styled line begins
+ * and ends in the neutral state, and has no escape sequences but `\x1b[…m` before a text in another style.
+ * What would hide a text is left out: conceal, and colours that cannot be told from the background.
  */
 
 /** How text is written from here on. `style` are its parameters in the normal form; neutral: empty. */
@@ -104,8 +104,8 @@ const isBlack = (channels: number[]): boolean => channels.every((channel) => cha
 const isWhite = (channels: number[]): boolean => channels.every((channel) => channel >= 200);
 
 /**
- * Whether a text might not be seen: both colours are the same to an eye; or one of them is black or white, and
- * the other is that of the terminal, which may be black or white, too.
+ * Whether a text might not be seen: both colours are the same to an eye; or one of them is black or white,
+ * and the other is that of the terminal, which may be black or white, too.
  */
 function isHidden(ink: string, ground: string): boolean {
   if (ink === '' && ground === '') return false;
@@ -131,7 +131,7 @@ export function joinRuns(runs: Iterable<Run>): string {
 }
 
 /** Whether a line has colours or styles. */
-export const isStyled = (line: string): boolean => line.includes('\x1b[');
+const isStyled = (line: string): boolean => line.includes('\x1b[');
 /** A styled line without its styles. */
 export const unstyled = (line: string): string => (isStyled(line) ? line.replace(EVERY_STYLE, '') : line);
 

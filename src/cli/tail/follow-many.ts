@@ -1,6 +1,6 @@
 /**
- * `tail -f` of several jobs: their lines as they come, each with the name of its job before it. With --queue and
- * --all jobs that begin meanwhile join. One loop reads all logs (job/log/many-logs.ts). It ends when all
+ * `tail -f` of several jobs: their lines as they come, each with the name of its job before it. With --queue
+ * and --all jobs that begin meanwhile join. One loop reads all logs (job/log/many-logs.ts). It ends when all
  * jobs have ended.
  */
 import { sleep, systemClock } from '../../base/clock.ts';
@@ -34,22 +34,24 @@ import { endObject, type Reading, type ReadingInput, startOf } from './view.ts';
 const LINES = 10;
 const LIMIT_BYTES = 8192;
 const LINE_BYTES = 500;
-/** Between two polls of the logs, milliseconds: after output, and at most. A poll takes a fifth of the time. */
+/**
+ * Between two polls of the logs, milliseconds: after output, and at most. A poll takes a fifth of the time.
+ */
 const SOON_MS = 40;
 const LATEST_MS = 250;
 const SHARE = 4;
-/** Between two looks for jobs that began. */
-const LOOK_MS = 1000;
-/** Of more jobs the logs of those are looked for that run. */
+/** Between two polls of the group for jobs that began, milliseconds. */
+const GROUP_POLL_MS = 1000;
+/** Of more jobs than this, a log that is not open yet is looked for only if its job runs. */
 const FEW = 200;
 
-export interface ManyAsk {
+interface ManyAsk {
   views: JobView[];
-  /** The jobs that began since the last call; undefined: no others are meant. */
+  /** Returns the jobs that began since its last call; undefined: no job joins. */
   more: (() => JobView[]) | undefined;
   options: ReadingInput;
   grep: GrepAsk | null;
-  /** The command that goes on. */
+  /** The command that goes on where this call ends. */
   again: string;
 }
 
@@ -65,7 +67,7 @@ class ManyFollowed {
   readonly living = new Set<JobId>();
   readonly searched: Searched[] = [];
   readonly tally: Tally = { shown: 0 };
-  /** Of a search that failed. */
+  /** The failure of a search. */
   failed: Result<void> = ok(undefined);
   private readonly gate = new LineGate();
   private readonly names: JobNames;
@@ -83,13 +85,13 @@ class ManyFollowed {
     this.ends = new JobEnds(home, []);
   }
 
-  /** No more matches are to be printed. */
+  /** As many matches as --max allows are printed. */
   get isFull(): boolean {
     const max = this.ask.grep?.max ?? null;
     return max !== null && this.tally.shown >= max;
   }
 
-  /** All have ended, and their ends are told. */
+  /** All jobs have ended, and their ends are printed. */
   get isDone(): boolean {
     return this.living.size === 0 && this.ended.length === 0;
   }
@@ -186,7 +188,7 @@ class ManyFollowed {
     this.ended.push(...views);
   }
 
-  /** Reads what came, and tells the ends; true if there was any. */
+  /** Prints new output and the ends of jobs; true if there was any. */
   async poll(abort: AbortSignal): Promise<boolean> {
     const isFew = this.parts.size <= FEW;
     let grew = await this.logs.poll((id) => isFew || this.ends.running.has(id), abort);
@@ -201,7 +203,7 @@ class ManyFollowed {
     return grew;
   }
 
-  /** The end of what is printed of a job. */
+  /** Prints the unfinished line or the last matches of a job, and notes where its logs were read to. */
   async finish(id: JobId): Promise<void> {
     for (const part of this.parts.get(id) ?? []) {
       await part.end();
@@ -253,20 +255,20 @@ export async function followMany(
     () => [...many.living],
     (write) => many.around(write),
   );
-  let lookedAt = systemClock.monotonic();
-  const look = () => {
-    lookedAt = systemClock.monotonic();
+  let polledAt = systemClock.monotonic();
+  const pollGroup = () => {
+    polledAt = systemClock.monotonic();
     many.add(ask.more?.() ?? [], true);
   };
   try {
     for (let pauseMs = SOON_MS; ; ) {
       const begun = systemClock.monotonic();
       woken = new AbortController();
-      if (begun - lookedAt >= LOOK_MS) look();
+      if (begun - polledAt >= GROUP_POLL_MS) pollGroup();
       const grew = await many.poll(signal);
       if (output.readerGone || signal.aborted || many.isFull || !many.failed.ok) break;
-      // a job may have begun since the last look
-      if (many.isDone) look();
+      // a job may have begun since the last poll
+      if (many.isDone) pollGroup();
       if (many.isDone) break;
       waiting ??= wait();
       pauseMs = grew ? SOON_MS : Math.min(LATEST_MS, pauseMs * 1.5);
@@ -284,7 +286,7 @@ export async function followMany(
   return ok({ exit: exitOf(output, home, ask, many, deadline), searched: many.searched });
 }
 
-/** Says what goes on, or that nothing matched. */
+/** Prints which jobs still run, or that no line matched. */
 function exitOf(output: Output, home: Home, ask: ManyAsk, many: ManyFollowed, deadline: Deadline): Exit {
   if (output.readerGone) return SUCCESS;
   if (!output.json) for (const { reading } of many.searched) reading.stamps?.printNotes();

@@ -53,7 +53,7 @@ class Matches {
   shown = 0;
   /** Up to which byte. */
   to: number;
-  /** When the bytes were seen from which the lines come, if they were not there before. */
+  /** When the bytes of the last piece were seen; undefined: they were there before the call. */
   seenAt: number | undefined;
   /** So many lines after the last match are still to be printed. */
   private due = 0;
@@ -295,7 +295,7 @@ export async function followMatches(
 }
 
 /** One log was followed up to `size`, and printed up to `to`. */
-export interface Followed extends Searched {
+interface Followed extends Searched {
   isFull: boolean;
   size: number;
   matches: number;
@@ -331,7 +331,7 @@ export class FollowedSearch {
     const { output, options, stamps, name } = this.reading;
     const matches = this.matches!;
     stamps?.refresh();
-    // what is there already was not seen when it came
+    // when the bytes below `begun` came was not seen
     matches.seenAt = piece.from >= this.begun ? systemClock.now() : undefined;
     if (!options.raw && !output.json)
       for (const text of gapTexts(piece)) output.note((name?.(2) ?? '') + text);

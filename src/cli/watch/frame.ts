@@ -10,17 +10,17 @@ import type { JobListing, WatchRow } from './model.ts';
 
 /** Rows of a frame that are neither jobs nor log: head, column heads; the selected job, message, keys. */
 const AROUND = 5;
-/** With fewer rows between these there is only the list. */
+/** With fewer rows for both the log is not shown. */
 const LEAST_SHARED = 8;
 /** The list takes what it needs, at most one in so many rows; the log has the rest. */
 const LIST_SHARE = 2;
 
-export interface BoardLayout {
-  /** So many jobs are shown. */
+interface BoardLayout {
+  /** Rows for jobs. */
   jobs: number;
-  /** One more line says how many are not. */
+  /** One more row says how many jobs are not shown. */
   hasMore: boolean;
-  /** So many lines of the log. */
+  /** Rows for lines of the log. */
   log: number;
 }
 
@@ -33,8 +33,8 @@ export function layoutBoard({ rows }: Pick<Size, 'rows'>, count: number): BoardL
 }
 
 /** The end of the log of the selected job. */
-export interface LogEnd {
-  /** `stdout`, `stderr`: which of two; empty: there is one. */
+interface LogEnd {
+  /** `stdout` or `stderr`; empty: the job has one log for both. */
   stream: string;
   lines: string[];
 }

@@ -1,4 +1,4 @@
-/** The stop of the server at the end of `with`: that of `kill`, told on stderr. */
+/** Stops the server at the end of `with` as `kill` does, and prints the result on stderr. */
 import { callAfter, systemClock } from '../../base/clock.ts';
 import { homeNow } from '../../engine/observe/home-now.ts';
 import { observe } from '../../engine/observe/observe.ts';
@@ -42,7 +42,7 @@ export async function endServer(output: Output, opened: Home, id: JobId): Promis
   }
   wakeQueueWaiters(home, [view]);
   const { before, after, processes, forced, hidden } = stopped.value;
-  // it has ended before, and left nothing: that was told
+  // the end of a server that ended before, and left no process, was printed then
   if (before.kind === 'live' || processes > 0) output.note(killedText(stopped.value, systemClock.now()));
   const note = forcedNote(forced, stopOf(before.spec.graceMs).graceMs, WITH_STOP.signal);
   if (note !== undefined) output.note(note);

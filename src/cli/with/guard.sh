@@ -1,6 +1,6 @@
-# The guard of `bgjob with`: reads on descriptor 3 which job and which tests the call has. At the end of the pipe without
-# `done` the call was killed: the arguments are the command that ends both. It is a child of no process of the
-# call, so that no stop of a whole tree ends it.
+# The guard of `bgjob with`: reads on descriptor 3 which job and which tests the call has. At the end of the
+# pipe without `done` the call was killed. Then the guard runs the command of its arguments, which ends both.
+# The guard is a child of no process of the call, so that no stop of a whole tree ends it.
 {
   trap '' HUP INT QUIT TERM
   job=none tests=none

@@ -1,6 +1,6 @@
 /**
- * The guard of a call of `with`: a small shell that outlives a `kill -9` of the call, and then has the tests and
- * the server ended. It knows the id of the server before the server is started.
+ * The guard of a call of `with`: a small shell that outlives a `kill -9` of the call, and then has the tests
+ * and the server ended. It knows the id of the server before the server is started.
  */
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
@@ -22,10 +22,10 @@ import { WITH_STOP } from './end-server.ts';
 import SCRIPT from './guard.sh';
 import { type TestsMark, testProcesses } from './tests.ts';
 
-export const GUARD_WORD = '--with-guard';
+const GUARD_WORD = '--with-guard';
 /** The tests are about to be started: their pid is not known yet. */
 const STARTING = 'starting';
-/** How long a server that is just being started is asked again, milliseconds; and how often. */
+/** How long, and how often, the stop of a server that is being started is tried, milliseconds. */
 const STOP_LIMIT_MS = 60_000;
 const STOP_POLL_MS = 200;
 
@@ -68,24 +68,24 @@ export class Guard {
   tests(now: ProcessStat | typeof STARTING | null): void {
     this.write(`tests ${now === null ? 'none' : now === STARTING ? now : `${now.pid}:${now.startTicks}`}`);
   }
-  /** All has ended: there is nothing left to do. */
+  /** Tests and server have ended: the guard has nothing to do. */
   done(): void {
     this.write('done');
     this.pipe.end();
   }
 
-  /** A pipe that has room takes it at once: the call may be killed right after. */
+  /** A pipe that has room takes the line at once: the call may be killed right after. */
   private write(line: string): void {
     this.pipe.write(`${line}\n`);
   }
 }
 
-/** The tests of the call that was killed: the process that was told, and all that have their variables. */
+/** Processes of the tests of a killed call: the one that the call named, and all with their variables. */
 async function rootsOf(mark: TestsMark, tests: string): Promise<ProcessStat[]> {
   const [pid, startTicks] = tests.split(':').map(Number);
   const stat = pid ? readStat(pid) : undefined;
-  const told = stat && stat.startTicks === startTicks ? [stat] : [];
-  return [...told, ...(await testProcesses(mark, startTicks))];
+  const named = stat && stat.startTicks === startTicks ? [stat] : [];
+  return [...named, ...(await testProcesses(mark, startTicks))];
 }
 
 async function stopServer(path: string, token: string, id: JobId): Promise<void> {
@@ -102,7 +102,7 @@ async function stopServer(path: string, token: string, id: JobId): Promise<void>
   }
 }
 
-/** What the guard calls at last: ends the tests, then the server. */
+/** The command that the guard runs if the call was killed: ends the tests, then the server. */
 export async function endAfterGuard(words: string[]): Promise<number> {
   const [path = '', token = '', graceMs, callerId, job = '', tests = ''] = words;
   if (tests !== 'none') {

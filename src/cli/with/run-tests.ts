@@ -1,6 +1,6 @@
 /**
- * Runs the tests of `with` while the server runs. SIGINT and SIGQUIT of the terminal reach the tests, and this
- * call waits for their end. SIGTERM, SIGHUP and the end of the time stop them.
+ * Runs the tests of `with` while the server runs. SIGINT and SIGQUIT of the terminal reach the tests, and
+ * this call waits for their end. SIGTERM, SIGHUP and the end of the time stop them.
  */
 import { callAfter, systemClock } from '../../base/clock.ts';
 import { observe } from '../../engine/observe/observe.ts';
@@ -55,7 +55,7 @@ function watchCall(leftMs: number | null) {
   return { reason, isInterrupted: () => isInterrupted, disarm };
 }
 
-/** Says so if the server ends while the tests run. Returns a function that ends that. */
+/** Prints a line if the server ends while the tests run. Returns a function that ends this watch. */
 function watchServer(output: Output, home: Home, id: JobId): () => void {
   const over = new AbortController();
   void waitEnded(home, id, over.signal).then((view) => {

@@ -8,17 +8,17 @@ import type { Failure, Result } from '../../job/failure.ts';
 import type { JobId } from '../../job/spec.ts';
 import type { Context } from '../command/context.ts';
 
-export type TestsEnd =
+type TestsEnd =
   | { kind: 'ended'; code: number; signal: NodeJS.Signals | null }
   | { kind: 'not-started'; failure: Failure };
 
-export interface RunningTests {
+interface RunningTests {
   /** Undefined: they have ended. */
   stat: ProcessStat | undefined;
   ended: Promise<TestsEnd>;
 }
 
-/** The tests of one call, as their processes are known. */
+/** What the variables of the tests of one call say: by them their processes are found. */
 export interface TestsMark {
   /** The path of the home. */
   home: string;
@@ -35,13 +35,16 @@ export const testVariables = ({ home, id }: TestsMark): Record<string, string> =
 
 const isOfJob = (variable: string): boolean => variable.startsWith('BGJOB_ID=');
 
-/** All processes of the tests by their variables, also in the background. Jobs that they started are none. */
+/**
+ * Finds all processes of the tests by their variables, also those in the background. The jobs that the tests
+ * started are left out.
+ */
 export async function testProcesses(mark: TestsMark, sinceTicks = 0): Promise<ProcessStat[]> {
   const needed = Object.entries(testVariables(mark)).map(([name, value]) => `${name}=${value}`);
   const caller = mark.callerId === undefined ? undefined : `BGJOB_ID=${mark.callerId}`;
   const found: ProcessStat[] = [];
   for (const seen of (await joinPass()).values()) {
-    // what is older has nothing of the tests: its variables are not read
+    // an older process is none of the tests: its variables are not read
     if (seen.stat.startTicks < sinceTicks) continue;
     const { variables } = seen;
     if (needed.every((one) => variables.includes(one)) && variables.find(isOfJob) === caller)

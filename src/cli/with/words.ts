@@ -3,14 +3,14 @@ import { fail, ok, type Result } from '../../job/failure.ts';
 import { quoteWord } from '../../job/view.ts';
 import { withRefusal } from '../messages/control.ts';
 
-export interface WithWords {
+interface WithWords {
   server: string[];
   tests: string[];
 }
 
 /**
- * `separated`: a `--` stood before the words. Then the next one begins the tests, else the first. `typed`: the
- * whole call behind `with`, to show it as it should be.
+ * `separated`: a `--` stood before the words. Then the next one begins the tests, else the first. `typed`:
+ * the whole call behind `with`, to show it as it should be.
  */
 export function splitCommands(words: string[], separated: boolean, typed: string[]): Result<WithWords> {
   const at = words.indexOf('--');

@@ -1,7 +1,8 @@
 /**
  * Follows the logs of many jobs in one loop: each poll looks at all of them with one stat(2) and reads those
  * that changed. So 200 quiet jobs cost a few hundred calls a second, and no timer or watch of their own. The
- * caller polls, and finishes a log when its job has ended: then it is read to its end, so that nothing is lost.
+ * caller polls, and finishes a log when its job has ended: then it is read to its end, so that nothing is
+ * lost.
  */
 import { statSync } from 'node:fs';
 import type { Home } from '../home/home.ts';
@@ -9,16 +10,16 @@ import type { JobId } from '../spec.ts';
 import { Log, type Piece, type Stream } from './log.ts';
 
 const PIECE_BYTES = 256 * 1024;
-/** After so many pieces of one log the others get their turn. */
-const PIECES_PER_TURN = 4;
+/** After so many pieces of one log the poll goes on with the next log. */
+const PIECES_PER_POLL = 4;
 
-/** What becomes of the bytes of one log. */
+/** Gets the bytes of one log. */
 export interface LogSink {
-  /** It may read from the same log; called once, before the first piece. */
+  /** Called once, before the first piece. The sink may read from this log. */
   open?(log: Log): void;
-  /** The bytes are overwritten after it. */
+  /** After this call the bytes are overwritten. */
   piece(piece: Piece): void | Promise<void>;
-  /** No more came since the last poll. */
+  /** Called if the log has not grown since the last poll. */
   quiet?(): void;
 }
 
@@ -28,7 +29,7 @@ interface Source {
   from: number;
   sink: LogSink;
   log: Log | undefined;
-  /** What stat(2) told at the last poll; undefined: there is more to read. */
+  /** The result of stat(2) at the last poll; undefined: there is more to read. */
   stamp: string | undefined;
 }
 
@@ -41,12 +42,12 @@ export class ManyLogs {
     this.sources.push({ id, stream, from, sink, log: undefined, stamp: '' });
   }
 
-  /** Reads what came; true if anything did. `mayWrite`: whether a job has begun to run, as far as is known. */
+  /** Reads new output; true if there was any. `mayWrite`: whether a job may have begun to run. */
   async poll(mayWrite: (id: JobId) => boolean, abort: AbortSignal): Promise<boolean> {
     let grew = false;
     for (const source of this.sources) {
       if (abort.aborted) break;
-      if (source.log || mayWrite(source.id)) grew = (await this.turn(source, PIECES_PER_TURN, abort)) || grew;
+      if (source.log || mayWrite(source.id)) grew = (await this.read(source, PIECES_PER_POLL, abort)) || grew;
     }
     return grew;
   }
@@ -55,7 +56,7 @@ export class ManyLogs {
   async finish(id: JobId, abort: AbortSignal): Promise<void> {
     for (const source of this.sources.filter((one) => one.id === id)) {
       source.stamp = undefined;
-      await this.turn(source, Number.POSITIVE_INFINITY, abort);
+      await this.read(source, Number.POSITIVE_INFINITY, abort);
       source.log?.close();
       this.sources.splice(this.sources.indexOf(source), 1);
     }
@@ -66,7 +67,7 @@ export class ManyLogs {
     this.sources.length = 0;
   }
 
-  private async turn(source: Source, most: number, abort: AbortSignal): Promise<boolean> {
+  private async read(source: Source, most: number, abort: AbortSignal): Promise<boolean> {
     const { id, stream, sink } = source;
     const job = this.home.job(id);
     const stat = statSync(job[stream], { throwIfNoEntry: false });
