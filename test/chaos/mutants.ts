@@ -408,7 +408,7 @@ export const MUTANTS: Mutant[] = [
         to: '',
       },
     ],
-    by: { test: 'cli/queue/slot.test.ts', name: /the lowest number that no running job/ },
+    by: { test: 'cli/queue/slot.test.ts', name: /the lowest slot number that no running job/ },
   },
   {
     what: 'an admission that came too late keeps its slot',
@@ -438,7 +438,7 @@ export const MUTANTS: Mutant[] = [
       { file: 'engine/launch/environment.ts', from: 'BGJOB_(NODE_|SLOT$)', to: 'BGJOB_NODE_' },
       { file: 'engine/launch/environment.ts', from: "!entry.startsWith('BGJOB_SLOT=')", to: 'true' },
     ],
-    by: { test: 'cli/queue/slot.test.ts', name: /never that of the caller/ },
+    by: { test: 'cli/queue/slot.test.ts', name: /has no slot number, also if its caller/ },
   },
   {
     what: '--retry-on ends before the last code of a range',
@@ -2926,7 +2926,7 @@ export const MUTANTS: Mutant[] = [
     ],
     by: {
       test: 'unit/engine/targets/far-records.test.ts',
-      name: /what a job cost is told behind the record/,
+      name: /the cost of a job stands behind the end record/,
     },
   },
   {

@@ -142,7 +142,7 @@ rigTest('an attempt later has the new limit; its entry is where no older bgjob l
   assert.equal((await rig.bgjob(['queue', 'remove', 'api'])).code, 0);
 });
 
-rigTest('what cannot be changed is refused, and then nothing is', async (rig) => {
+rigTest('set: if one job cannot be changed, the call is refused and changes none', async (rig) => {
   const id = await running(rig, ['-Q', 'api']);
   const waiting = await rig.run(['-Q', 'api', '--', 'true']);
   const alone = await rig.run(['--delay', '1h', '--', 'true']);
@@ -174,7 +174,7 @@ rigTest('what cannot be changed is refused, and then nothing is', async (rig) =>
   await rig.bgjob(['kill', '--all']);
 });
 
-rigTest('a supervisor of an older version would not hear of it: the call says so', async (rig) => {
+rigTest('set: a supervisor of an older version does not know set: the call is refused', async (rig) => {
   const id = await running(rig);
   const owner = read(rig, id, 'owner.1');
   const { sum: _, ...rest } = owner;
@@ -191,7 +191,7 @@ rigTest('a supervisor of an older version would not hear of it: the call says so
   await rig.bgjob(['kill', String(id)]);
 });
 
-rigTest('a supervisor that does not answer: nothing is set, and nothing is later', async (rig) => {
+rigTest('set: a supervisor that does not answer: the limit is as before, then and later', async (rig) => {
   const id = await running(rig, ['--timeout', '1h']);
   const owner = rig.ownerPid(id);
   process.kill(owner, 'SIGSTOP');

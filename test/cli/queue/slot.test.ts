@@ -29,7 +29,7 @@ async function end(rig: Rig, ...ids: number[]): Promise<void> {
   await rig.bgjob(['wait', ...ids.map(String)]);
 }
 
-rigTest('the lowest number that no running job of the queue has; show and JSON name it', async (rig) => {
+rigTest('a job gets the lowest slot number that no running job has; show and JSON name it', async (rig) => {
   await slots(rig, 3);
   for (const _ of [1, 2, 3, 4]) await add(rig);
   for (const id of [1, 2, 3]) assert.deepEqual(await said(rig, id), [`slot ${id}`]);
@@ -51,7 +51,7 @@ rigTest('the lowest number that no running job of the queue has; show and JSON n
   );
 });
 
-rigTest('no number outside of a queue, and never that of the caller', async (rig) => {
+rigTest('a job outside of a queue has no slot number, also if its caller has one', async (rig) => {
   // each job is started by a job in slot 1
   const none = '\'echo "slot $(printenv BGJOB_SLOT)."\'';
   const inner = `bgjob run -n plain ${none}; bgjob run -n later --delay 0s ${none}`;

@@ -56,7 +56,7 @@ rigTest('a restart keeps the list, and so does each line of a batch', async (rig
   assert.equal(attempts[0].attempts, 2);
 });
 
-rigTest('a list that means nothing is refused', async (rig) => {
+rigTest('--retry-on: a wrong list of exit codes is refused', async (rig) => {
   for (const [list, message] of [
     ['0', /--retry-on: "0" has 0, which is success: a success is not retried/],
     ['0-5', /"0-5" has 0/],

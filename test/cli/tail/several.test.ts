@@ -32,7 +32,7 @@ rigTest('without -f: one after the other, below the lines that tail(1) prints', 
   );
 });
 
-rigTest('what does not go together is told with the call that does', async (rig) => {
+rigTest('options that contradict each other are refused, with a call that works', async (rig) => {
   await rig.bgjob(['run', '-w', '-n', 'web', '--', 'true']);
   await rig.bgjob(['run', '-w', '-n', 'api', '--', 'true']);
   for (const [words, told] of [
@@ -78,7 +78,7 @@ rigTest('-f: each line whole, with its name; ends on stderr; exit code 0', async
   assert.match(stderr, /^web 1 exited 3 after \S+\nbackend 2 exited 0 after \S+\n$/);
 });
 
-rigTest('-f of a queue: jobs that are added join, also one that has ended by the next look', async (rig) => {
+rigTest('-f of a queue: jobs that are added join, also one that has ended by the next poll', async (rig) => {
   const first = await start(rig, 'first', '-Q', 'q');
   await start(rig, 'other');
   const call = rig.startBgjob(['tail', '-f', '-Q', 'q']);
@@ -167,7 +167,7 @@ rigTest('--grep, -t, --split and --json with several jobs', async (rig) => {
   );
 });
 
-rigTest('a job whose records are removed meanwhile is told, and the others go on', async (rig) => {
+rigTest('a line says that the records of a job were removed meanwhile; the others go on', async (rig) => {
   const [web, api] = [await start(rig, 'web'), await start(rig, 'api')];
   const call = rig.startBgjob(['tail', '-f', 'web', 'api']);
   await web.print('1\n');

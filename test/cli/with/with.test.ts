@@ -111,7 +111,7 @@ rigTest('with: a shell line as the server, which may have a -- of its own; two s
   await noneLives(rig);
 });
 
-rigTest('with: what is refused, and the call that is meant', async (rig) => {
+rigTest('with: a wrong call is refused, with the call that is meant', async (rig) => {
   const refused: [args: string[], why: RegExp][] = [
     [
       ['--until', 'x'],

@@ -139,7 +139,7 @@ test('the text is that of the line without colours, and nothing steers a termina
   );
 });
 
-test('line by line it is the same as in one piece', () => {
+test('a text that is cleaned line by line is the same as in one piece', () => {
   fc.assert(
     fc.property(job, job, (one, other) => {
       const [first, second] = [one.replaceAll('\n', ''), other.replaceAll('\n', '')];

@@ -129,13 +129,13 @@ test('what failed counts before the list of all tests, where it is only named', 
   }
 });
 
-test('the last one, for the end of a log', () => {
+test('findLastFailure finds the last failing line, for the end of a log', () => {
   const text = 'größer ✓\nnot ok 1\nError: x\nlater\n';
   assert.equal(findLastFailure(Buffer.from(text)), Buffer.from(text).indexOf('Error: x'));
   assert.equal(findLastFailure(Buffer.from('all is well\n')), undefined);
 });
 
-test('the first of many; the offset counts bytes from the beginning of the log', () => {
+test('the first of many failing lines; the offset counts bytes from the beginning of the log', () => {
   const text = 'größer ✓\nnot ok 1\nnot ok 2\n';
   assert.equal(findFirstFailure(logOf(text, 1000)), 1000 + Buffer.byteLength('größer ✓\n'));
 });

@@ -58,7 +58,7 @@ test('the record of an engine: a code that is not known, and the reason', () => 
   assert.equal(parseFarEnd(farEndRecord({ ...end, verdict: null })), undefined);
 });
 
-test('what a job cost is told behind the record, and never touches it', () => {
+test('the cost of a job stands behind the end record, and changes nothing in it', () => {
   const first = '1 h-42-1 3 - 512 0';
   const again = '2 h-42-1 3 - 512 0 2 - -';
   const recordOf = (text: string) => `${text} ${posixChecksum(Buffer.from(text))}`;
