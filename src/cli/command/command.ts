@@ -39,7 +39,7 @@ export interface Exit {
   code: number;
   by: 'job' | 'bgjob';
 }
-/** How a call of `with` ended whose tests have run. */
+/** How a call of `with` ended after its tests have run. */
 export interface TestsExit {
   code: number;
   by: 'tests';

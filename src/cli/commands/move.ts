@@ -56,7 +56,7 @@ function moveIn(home: Home, name: string, views: JobView[], target: Target): Res
     const entry = 'spec' in view && wasQueued(view.spec) ? findEntry(home, view.spec) : undefined;
     if (!entry || !moveEntry(queue, entry, ranks[n]!))
       return fail({ code: 'not-waiting', id: view.id, state: 'being started', inQueue: true });
-    // for its later attempts, and for restart
+    // the entry has the priority of this attempt; later attempts and restart read it here
     if (typeof target === 'number') writeSettings(home.job(view.id), { priority: target });
   }
   return ok(undefined);

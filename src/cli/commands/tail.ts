@@ -134,8 +134,8 @@ export const tail = verb({
   summary: 'print the end of the output of a job, what is new, or what matches',
   description: [
     'Prints the last 40 lines, at most 8 KiB, as they would look on a terminal: the final state of',
-    'progress bars, no escape sequences but, on a terminal, colours. The last line, on stderr, says which bytes these are, and the',
-    'cursor for the next read (--since, --new).',
+    'progress bars, and no escape sequences, except colours on a terminal. The last line, on stderr,',
+    'says which bytes these are, and the cursor for the next read (--since, --new).',
     '',
     'Of a job with --split it prints stdout, with --err stderr; --grep without a cursor searches both.',
     '',
@@ -195,7 +195,7 @@ interface Call {
   deadlineMs: number | null;
 }
 
-/** What one job is read with. `reference`: the job in words that mean it later, too. */
+/** How one job is read. `reference`: a word that means this job in a later call, too. */
 function readingOf(call: Call, home: Home, view: JobView, reference: string): Result<Reading> {
   const { options } = call;
   const { output } = call.context;
@@ -207,7 +207,7 @@ function readingOf(call: Call, home: Home, view: JobView, reference: string): Re
   return ok({ output, home, view, stream, options, start: start.value, stamps, again });
 }
 
-/** One job: its end, what is new, what matches, or what comes. */
+/** Prints of one job the end of its log, new output, lines that match, or the output as it comes. */
 async function readOne(call: Call, home: Home, view: JobView, reference: string): Promise<Result<Exit>> {
   const { options, grep, deadlineMs } = call;
   const { output } = call.context;
@@ -258,7 +258,7 @@ function withStderr({ options }: Call, reading: Reading): Reading[] {
   return streamsAsked(view, options).length > 1 ? [reading, inStderr(reading, options)] : [reading];
 }
 
-/** One job after the other; --max limits the lines of all. */
+/** Searches one job after the other; --max limits the lines of all. */
 async function searchSeveral(call: Call, home: Home, views: JobView[], grep: GrepAsk): Promise<Result<Exit>> {
   const readings: Reading[] = [];
   for (const view of views) {
@@ -274,7 +274,7 @@ async function searchSeveral(call: Call, home: Home, views: JobView[], grep: Gre
   return ok(searched.value.exit);
 }
 
-/** The live jobs of queues or of the project, and those that begin meanwhile. */
+/** Follows the live jobs of queues or of the project, and those that begin meanwhile. */
 async function followGroup(call: Call): Promise<Result<Exit>> {
   const { context, options } = call;
   const opened = context.home();
@@ -291,7 +291,7 @@ async function followGroup(call: Call): Promise<Result<Exit>> {
   return ok(SUCCESS);
 }
 
-/** Several jobs at once; `group`: others join. */
+/** Follows several jobs at once; jobs that are added to `group` join. */
 async function followSeveral(
   call: Call,
   home: Home,

@@ -17,7 +17,7 @@ import { listJobs } from './job-rows.ts';
 import { QueuedList } from './queued-rows.ts';
 import { requireQueue } from './select.ts';
 
-/** So many that ended in the last round of a queue are shown. */
+/** At most so many jobs that ended in the last round of a queue are shown. */
 const ENDED_MOST = 20;
 
 /** The options, parsed; an empty list chooses everything. */

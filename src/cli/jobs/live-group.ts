@@ -44,8 +44,8 @@ export function checkGroup(options: GroupOptions, words: string[]): Result<void>
 }
 
 /**
- * The jobs of a group for a call that goes on: at first those that live, then those that were added since, also
- * if they have ended by now. `seen` has the ids that are known, and grows.
+ * The jobs of a group for a call that goes on: at first those that live, then those that were added since,
+ * also if they have ended by now. `seen` has the ids that are known, and grows.
  */
 export class GrowingGroup {
   private readonly seen = new Set<JobId>();
@@ -62,13 +62,13 @@ export class GrowingGroup {
     this.callers = callerJobs(home, context.env);
   }
 
-  /** Those that were not returned before. */
+  /** The jobs of the group that were not returned before. */
   take(): JobView[] {
     const { home, seen } = this;
     const isFirst = this.highest === 0;
     const unended = listUnended(home);
     const changedMs = statSync(home.jobs).mtimeMs;
-    // no job was added: most looks read no names of jobs
+    // no job was added: most calls read no names of jobs
     const given = changedMs === this.changedMs ? [] : givenIds(home).filter((id) => id > this.highest);
     const ids = new Set([...unended, ...(isFirst ? [] : given)]);
     const fresh: JobView[] = [];
@@ -76,7 +76,7 @@ export class GrowingGroup {
     for (const id of [...ids].sort((a, b) => a - b)) {
       if (seen.has(id)) continue;
       const view = observe(home, id);
-      // it is being made, or its records cannot be read now: looked at again
+      // the job is being made, or its records cannot be read now: the next call reads it again
       if (!view || !('spec' in view)) {
         unknown = true;
         continue;

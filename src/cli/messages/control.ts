@@ -1,4 +1,6 @@
-/** Messages of `kill`, `with`, `send`, `pause` and `resume`, and which pause keeps a job from going on. */
+/**
+ * Messages of `kill`, `with`, `send`, `set`, `pause` and `resume`, and which pause keeps a job from going on.
+ */
 import { renderDuration } from '../../base/clock.ts';
 import { clip, plural, safe } from '../../base/text/sanitize.ts';
 import type { Pause } from '../../engine/queue/pauses.ts';
@@ -122,8 +124,8 @@ export const withRefusal = {
     ),
   noCondition: () =>
     usageError(
-      'with needs a condition that says when the server is ready: --until RE, --until-port N, --until-url URL, ' +
-        '--until-cmd CMD, --until-file PATH or --until-idle DUR',
+      'with needs a condition that says when the server is ready: --until RE, --until-port N, ' +
+        '--until-url URL, --until-cmd CMD, --until-file PATH or --until-idle DUR',
       WITH_CALL,
     ),
 } as const;
@@ -149,7 +151,8 @@ export const testsLeftText = (processes: number) =>
   `(killed ${plural(processes, 'process', 'processes')} that the tests left)`;
 
 export const withOutOfTimeText = () =>
-  'the time of this call is over (BGJOB_MAX_WAIT): tests and server are stopped. In a job they may take longer.';
+  'the time of this call is over (BGJOB_MAX_WAIT): tests and server are stopped. ' +
+  'In a job they may take longer.';
 
 export const stoppingServerText = (view: JobView, graceMs: number) =>
   `(stopping ${jobLabel(view)}; what is left after ${renderDuration(graceMs)} is killed)`;

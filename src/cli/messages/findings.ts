@@ -1,6 +1,6 @@
 /**
- * Messages of `doctor`: one line for each finding, what it means and what to do; and of its `--self-test`: checks
- * and a report, which can be pasted into an issue.
+ * Messages of `doctor`: one line for each finding, what it means and what to do; and of its `--self-test`:
+ * checks and a report, which can be pasted into an issue.
  */
 
 import { renderDuration, renderSize } from '../../base/clock.ts';

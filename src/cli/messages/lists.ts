@@ -180,7 +180,7 @@ export const KEY_TEXT = {
   cancel: (label: string, state: string) => `cancel ${label} (${state})? It never starts then. y/n`,
   restart: (label: string, state: string, isLive: boolean) =>
     isLive ? `stop ${label} (${state}) and start it again? y/n` : `start ${label} (${state}) again? y/n`,
-  // a key that can do nothing for this job
+  // why a key can do nothing for this job
   notKilled: (label: string, state: string) => `${label} has ended (${state}): there is nothing to kill`,
   notRestarted: (label: string, why: string) => `${label} cannot be restarted: ${why}`,
   noStderr: (label: string) => `${label} has one log for both streams: bgjob run --split makes two`,
@@ -200,7 +200,7 @@ export function logHeadText(log: {
   isErr: boolean;
   size: string;
   below: number | null;
-  /** And more lines, which are not read yet. */
+  /** There are more lines, which are not read yet. */
   isBehind: boolean;
   isLive: boolean;
   /** The first column that is shown; null: lines are wrapped. */

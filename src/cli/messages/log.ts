@@ -25,7 +25,7 @@ export function gapTexts({ gone, emptied }: Pick<Piece, 'gone' | 'emptied'>): st
   ];
 }
 
-/** That the view does not begin at the beginning. `full`: the command that shows all. */
+/** Says that the view does not begin at the beginning. `full`: the command that shows all. */
 export function notAllText(trimmed: number, emptied: number, full: string): string {
   const gone = [
     ...(emptied > 0 ? [`the job emptied its log: ${renderSize(emptied)} gone`] : []),
@@ -122,7 +122,7 @@ export const headLineOf = (view: JobView): string => {
 
 export const joinsText = (view: JobView) => `${jobLabel(view)} joins (${stateText(view)})`;
 
-/** Below a `tail -f` of several jobs that ended before they did. */
+/** Below a `tail -f` of several jobs, if some of them still live at its end. */
 export const againBeginsText = (searched: boolean) =>
   searched
     ? '(the next call searches the logs from the beginning; with --new it goes on where the last one ended)'

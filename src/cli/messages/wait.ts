@@ -1,4 +1,4 @@
-/** What `wait`, `run --wait`, `run --until…` and `tail` say, and their usage errors. */
+/** What `wait`, `run --wait` and `run --until…` say, and their usage errors. For `tail` see log.ts. */
 import { renderDuration, renderSize } from '../../base/clock.ts';
 import { clip, safe } from '../../base/text/sanitize.ts';
 import { listenerText } from '../../engine/observe/port-owner.ts';

@@ -57,7 +57,7 @@ export function offsetAt(text: string, columns: number): number {
 export const pad = (text: string, columns: number): string =>
   text + ' '.repeat(Math.max(0, columns - widthOf(text)));
 
-/** In lines of at most `columns`; each has the styles of its part. */
+/** Wraps a text into lines of at most `columns`; each has the styles of its part. */
 export function wrap(text: string, columns: number): string[] {
   if (widthOf(text) <= columns) return [text];
   const bare = unstyled(text);

@@ -34,7 +34,7 @@ function write(fd: 1 | 2, bytes: Uint8Array): string | undefined {
 
 const OBJECTS_PER_WRITE = 200;
 
-/** Each with the sequence that ends it. */
+/** The parameter that begins a colour, and the one that ends it. */
 const SGR = { red: [31, 39], green: [32, 39], cyan: [36, 39], faint: [2, 22] } as const;
 export type Color = keyof typeof SGR;
 
@@ -197,8 +197,8 @@ export class Output {
   }
 
   /**
-   * Whether the lines of a job keep their own colours: on a terminal, or with --color=always. FORCE_COLOR, which
-   * many CI systems set, is about our lines alone: a job's lines in a pipe are read by programs.
+   * Whether the lines of a job keep their own colours: on a terminal, or with --color=always. FORCE_COLOR,
+   * which many CI systems set, is about our lines alone: a job's lines in a pipe are read by programs.
    */
   get keepsStyles(): boolean {
     if (this.json) return false;

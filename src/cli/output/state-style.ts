@@ -42,7 +42,7 @@ export function signOf(view: JobView): string {
   return stateWord(view) === 'paused' ? '‖' : SIGNS[toneOfView(view)];
 }
 
-/** Our own characters in a locale that is not UTF-8. Those of keys are keys that do the same. */
+/** Our own characters in a locale that is not UTF-8. A key becomes another key that does the same. */
 const ASCII: Record<string, string> = {
   ...{ '✓': '+', '✗': '!', '▸': '*', '◦': '.', '‖': '=', '─': '-', '…': '~', '·': '-', '×': 'x', '≥': '>' },
   ...{ '↑': 'k', '↓': 'j', '⏎': 'l', '←': '<', '→': '>' },

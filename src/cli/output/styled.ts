@@ -6,7 +6,7 @@ import { cut, offsetAt, widthOf } from './columns.ts';
 export interface Mark {
   from: number;
   to: number;
-  /** The one of the marks that is meant. */
+  /** It is the current match of the search. */
   isCurrent: boolean;
 }
 
@@ -18,7 +18,7 @@ const markStyle = (isCurrent: boolean, isInverse: boolean): string =>
 const INVERSE = /^\x1b\[(?:[1-6];)*7[;m]/;
 const TAB = 8;
 
-/** With spaces up to the next tab stop. */
+/** Replaces tabs by spaces up to the next tab stop. */
 export function expandTabs(line: string): string {
   if (!line.includes('\t')) return line;
   let [expanded, column] = ['', 0];

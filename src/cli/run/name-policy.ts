@@ -73,8 +73,8 @@ const MOST_TRIES = 100;
 export type StartCheck = (leaving?: JobId[]) => Promise<Result<void>>;
 
 /**
- * `mayStart` is asked before anything is started, and `onId` is told the id before the job can run. It may be
- * told another one afterwards: then the job before was not started.
+ * `mayStart` is called before anything is started. `onId` gets the id before the job can run. If it is called
+ * again with another id, the job of the first id was not started.
  */
 export async function startNamed(
   output: Output,

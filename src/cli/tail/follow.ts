@@ -20,17 +20,17 @@ const LONGEST_LINE_BYTES = 64 * 1024;
 
 const NEWLINE = Buffer.from('\n');
 
-/** Of the views that print to one place: none continues the unfinished line of another. */
+/** Shared by views that print to one place: no view continues the unfinished line of another one. */
 export class LineGate {
   private open: LineView | undefined;
 
-  /** `view` prints now; `stays`: it leaves an unfinished line. */
+  /** Called before `view` prints; `stays`: it leaves an unfinished line. */
   enter(view: LineView, stays: boolean): void {
     if (this.open !== view) this.open?.breakOff();
     this.open = stays ? view : undefined;
   }
 
-  /** Something else is printed now. */
+  /** Called before another text is printed. */
   close(): void {
     this.open?.breakOff();
     this.open = undefined;
@@ -53,7 +53,7 @@ class LineView {
   private shown = '';
   /** How the job left the terminal before this line; undefined: its styles are not kept. */
   private pen;
-  /** Another line came behind the unfinished one, which did not go on since. */
+  /** Another line was printed behind the unfinished one, and no byte came since. */
   private isBroken = false;
   /** Where the bytes end that were pushed. */
   private to = 0;
@@ -148,7 +148,7 @@ export class LogView {
   private readonly lines: LineView;
   /** A character may be cut between two pieces. */
   private readonly decoder = new TextDecoder();
-  /** What is there already was not seen when it came. */
+  /** The size of the log at the start: when the bytes below it came was not seen. */
   private readonly begun: number;
   private size = 0;
   private seenAt = 0;

@@ -6,7 +6,9 @@ import type { JobView } from '../../job/view.ts';
 import { cut, pad, widthOf } from '../output/columns.ts';
 import type { Output } from '../output/output.ts';
 
-/** Of the 256 colours, those with a contrast of 3 and more to black and to white; without the red of failures. */
+/**
+ * Of the 256 colours, those with a contrast of 3 and more to black and to white; without the red of failures.
+ */
 const INKS = [31, 133, 136, 64, 166, 62, 30, 168, 28, 103];
 const MOST_COLUMNS = 24;
 /** Behind the name, before a line of stderr. */

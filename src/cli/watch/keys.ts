@@ -28,7 +28,7 @@ export const chalkOf = (color: boolean): Painter => new Chalk({ level: color ? 1
 /** Inverse also without colours: it is no colour, and each terminal that can be drawn on has it. */
 export const inverse = (text: string): string => `\x1b[7m${text}\x1b[27m`;
 
-/** What can be done to a job. */
+/** The keys of the verbs that can be used on a job. */
 const actionKeys = (row: WatchRow | undefined): KeyHint[] => [
   ...(row?.mayKill ? [['x', 'kill'] as KeyHint] : []),
   ...(row?.whyNoRestart === null ? [['r', 'restart'] as KeyHint] : []),

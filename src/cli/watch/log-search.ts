@@ -67,7 +67,7 @@ export class LogSearch {
     return marks;
   }
 
-  /** What was found. */
+  /** The line below the log that says what was found. */
   noteOf(ending: LogEnding, id: number): string {
     const count = this.matchesIn(ending).length;
     return count === 0

@@ -31,7 +31,7 @@ export interface LogEnding {
   /** The offset behind the last one, and the size of the log. */
   end: number;
   bytes: number;
-  /** Its beginning is among the lines. */
+  /** The lines begin at the beginning of the log. */
   isWhole: boolean;
 }
 
@@ -130,7 +130,7 @@ export class LogTail {
     this.stamp = stamp;
     const read = this.source.readLog(this.id, this.stream, this.most, this.look);
     if (!read) return false;
-    // of a log that was emptied nothing is newer
+    // a log that was emptied has no newer output
     this.isBehind = kept !== null && (read.starts[0] ?? 0) > kept;
     if (this.isBehind) {
       this.stamp = undefined;

@@ -59,7 +59,7 @@ export interface WatchRow {
   isLive: boolean;
   isPaused: boolean;
   isWaiting: boolean;
-  /** What can be done to it. */
+  /** Whether these verbs can be used on the job. */
   mayKill: boolean;
   mayPause: boolean;
   /** Why it cannot be restarted; null: it can. */
@@ -195,7 +195,7 @@ export class WatchModel {
     return usageCells(this.home && view ? readUsage(this.home, view) : null);
   }
 
-  /** The log with the newer output. Of one that does not exist there is none. */
+  /** The log with the newer output; stdout, with an empty stamp, if there is no output. */
   newestStream({ id, isSplit }: Pick<WatchRow, 'id' | 'isSplit'>): { stream: Stream; stamp: string } {
     const streams = isSplit ? (['log', 'err'] as const) : (['log'] as const);
     const stats = streams.flatMap((stream) => {
