@@ -6,8 +6,8 @@
 import { checkList, hasWrongChecksum } from './checksum.ts';
 
 /**
- * Checks an unknown value. Throws a SchemaError that names the wrong field. `at`: the name of the value in the
- * object around it; that object puts its own name before it.
+ * Checks an unknown value. Throws a SchemaError that names the wrong field. `at`: the name of the value in
+ * the object around it; that object puts its own name before it.
  */
 export type Schema<T> = (value: unknown, at: string) => T;
 export type SchemaType<S> = S extends Schema<infer T> ? T : never;

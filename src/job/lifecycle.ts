@@ -256,7 +256,9 @@ const isRetried = ({ retryOn }: Spec, outcome: Outcome): boolean =>
   retryOn === null ||
   retryOn.some(({ from, to }) => from <= exitCodeOf(outcome) && exitCodeOf(outcome) <= to);
 
-/** `exit 2 is not in --retry-on 75,100-110`: why a failure with a retry left is not run again; else undefined. */
+/**
+ * `exit 2 is not in --retry-on 75,100-110`: why a failure with a retry left is not run again; else undefined.
+ */
 export const whyNotRetried = (spec: Spec, attempt: number, ended: Ended): string | undefined =>
   mayRetry(spec, attempt, ended) && !isRetried(spec, ended.outcome)
     ? `exit ${exitCodeOf(ended.outcome)} is not in --retry-on ${codesText(spec.retryOn!)}`

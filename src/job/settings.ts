@@ -1,7 +1,8 @@
 /**
- * What `bgjob set` changed of a job after it was added: `set.N` of its directory, beside spec.json, which never
- * changes. Each record has all changes so far, and the highest number counts. A reader gets them with the spec
- * (readSpec). The supervisor of a running job reads them when it is nudged, and names the number in its state.
+ * What `bgjob set` changed of a job after it was added: `set.N` of its directory, beside spec.json, which
+ * never changes. Each record has all changes so far, and the highest number counts. A reader gets them with
+ * the spec (readSpec). The supervisor of a running job reads them when it is nudged, and names the number in
+ * its state.
  */
 import * as is from '../base/schema.ts';
 import type { Spec } from './spec.ts';

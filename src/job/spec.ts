@@ -168,7 +168,9 @@ const draftFields = {
   onExit: is.since(is.nullable(is.text), null),
   notify: is.since(is.nullable(noticeSchema), null),
   tell: is.since(is.nullable(tellSchema), null),
-  /** Started with --until-port, --until-url, --until-cmd or --reuse: it is to run on when the work is done. */
+  /**
+   * Started with --until-port, --until-url, --until-cmd or --reuse: it is to run on when the work is done.
+   */
   server: is.since(is.flag, false),
 };
 export const draftSchema = is.object(draftFields);

@@ -33,8 +33,8 @@ function withoutReturns(line: string): string {
 }
 
 /**
- * The same text with its colours and styles (sgr.ts). `pen`: how the lines before it left the terminal, and how
- * this one leaves it.
+ * The same text with its colours and styles (sgr.ts). `pen`: how the lines before it left the terminal, and
+ * how this one leaves it.
  */
 export function cleanStyled(line: string, pen: Pen): { line: string; pen: Pen } {
   if (pen.style === '' && !UNSAFE.test(line)) return { line, pen };
@@ -97,8 +97,8 @@ export function brokenEnd(bytes: Uint8Array): number {
 }
 
 /**
- * Bytes as clean lines. Binary lines become a notice; half a character at either end is dropped. `styled`: the
- * lines keep their colours and styles; one that is not ended goes on in the next line.
+ * Bytes as clean lines. Binary lines become a notice; half a character at either end is dropped. `styled`:
+ * the lines keep their colours and styles; one that is not ended goes on in the next line.
  */
 export const readableLines = (bytes: Uint8Array, clipAt = 500, styled = false): string[] =>
   readWith(styled ? styledCleaner() : cleanLines, bytes, clipAt);

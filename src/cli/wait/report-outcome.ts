@@ -71,8 +71,8 @@ const TAIL_BYTES = 8192;
 const LAST_OUTPUT_CHARACTERS = 100;
 
 /**
- * Where the first failing line is shown, too, the end has at least and at most these shares of the lines and bytes:
- * more than the least if that shows the last failing line. The first one may be a wrong guess.
+ * Where the first failing line is shown, too, the end has at least and at most these shares of the lines and
+ * bytes: more than the least if that shows the last failing line. The first one may be a wrong guess.
  */
 const END_SHARE = 1 / 4;
 const MOST_END_SHARE = 3 / 5;

@@ -52,7 +52,7 @@ export function jobEnvironment(
   return { environment, changedVariables };
 }
 
-/** The same with the number of the slot. Only bgjob sets that variable: a number from elsewhere would be false. */
+/** The same with the number of the slot. Only bgjob sets BGJOB_SLOT: another number would be wrong. */
 export function withSlot(environment: string[], slot: number | null): string[] {
   const others = environment.filter((entry) => !entry.startsWith('BGJOB_SLOT='));
   return slot === null ? others : [...others, `BGJOB_SLOT=${slot}`];

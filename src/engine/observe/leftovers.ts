@@ -116,8 +116,8 @@ export async function suspectJobs(
     if (startTicks < sinceTicks || pid === process.pid) continue;
     ids.add(markedJob(home, readEnvironment(pid)));
     for (const leader of [pid, session, group]) leaders.add(leader);
-    // the process may see the home under another path: the number is enough for a suspicion. Only processes of
-    // ours have `alive` open: a watcher that was killed a moment ago would cause a search for its job
+    // the process may see the home under another path: the number is enough for a suspicion. Only processes
+    // of ours have `alive` open: a watcher that was killed a moment ago would cause a search for its job
     for (const [, path] of openFiles(pid))
       ids.add(parseId(/\/jobs\/(\d+)\/(?!alive$)/.exec(path)?.[1] ?? ''));
   }

@@ -140,7 +140,7 @@ export class Pass extends Map<number, SeenProcess> {
   }
 }
 
-/** The searches of one pass. Each process is shown to those only that it can concern: 500 stops are 500 searches. */
+/** The searches of one pass (500 for 500 stops). A process is shown only to those that it can concern. */
 class Searches {
   private readonly all: Search[];
   private readonly ofJob = new Map<string, Search[]>();

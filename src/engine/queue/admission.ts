@@ -5,19 +5,19 @@
  *
  * - A job is being started, or runs, while its FIFO `alive` is locked. A process that wants to start a job
  *   locks it first.
- * - That process then records an admission, whose number is above all others. It looks at all admissions below
- *   that number, and makes its own only if fewer of those jobs are locked than there are slots. The create is
- *   exclusive: of two that cross, one gets the number, and the other looks again and sees it. A process that was
- *   so slow that there is a higher number when it has made its own looks again, too. So there never run more jobs
- *   than there are slots.
+ * - That process then records an admission, whose number is above all others. It looks at all admissions
+ *   below that number, and makes its own only if fewer of those jobs are locked than there are slots. The
+ *   create is exclusive: of two that cross, one gets the number, and the other looks again and sees it. A
+ *   process that was so slow that there is a higher number when it has made its own looks again, too. So
+ *   there never run more jobs than there are slots.
  * - The process that becomes the next owner, by an exclusive create, starts the job.
  *
  * If a process is killed on the way, its lock is gone, and the job waits as before.
  *
- * The slots have numbers from 1 on (BGJOB_SLOT). Invariant: two jobs of a queue that run at the same time never
- * have the same number. An admission has the lowest number that no locked job below it has or may get. The job
- * of a lower admission was locked before that admission was made, and stays locked until it has ended. So of two
- * jobs that run at once, the one with the higher admission saw the number of the other one.
+ * The slots have numbers from 1 on (BGJOB_SLOT). Invariant: two jobs of a queue that run at the same time
+ * never have the same number. An admission has the lowest number that no locked job below it has or may get.
+ * The job of a lower admission was locked before that admission was made, and stays locked until it has
+ * ended. So of two jobs that run at once, the one with the higher admission saw the number of the other one.
  *
  * - Two processes may admit the same job, with different slots. The owner counts: `owner.N` has the slot with
  *   which its process was admitted, and an adopter takes it over. Until then each of these slots is taken. An
@@ -112,7 +112,7 @@ async function admit(
   const job = home.job(spec.id);
   if (isLocked(job.alive)) return isTaken(job) ? 'taken' : 'busy';
   // before we lock it: a process that becomes its owner from here on comes before us, even if it is dead when
-  // we look
+  // we read its record
   const generation = highestGeneration(job) + 1;
   const made = await makeFifo(home, spec.id);
   if (!made.ok) throw asThrown(made.failure);
@@ -192,7 +192,7 @@ interface Mover {
   most: number;
   /** A job of this process has just ended, and its slot counts as free. */
   handsOn: boolean;
-  /** That job is still locked: no other process has its slot, and the look of the admission is enough. */
+  /** That job is still locked: no other process has its slot, and only the admission reads the slots. */
   hasSlot: boolean;
   /** It stays until each started job has a shim: if a supervisor dies before, no other process may see it. */
   untilShim: boolean;
@@ -238,7 +238,7 @@ export async function advance(
   let isListedAgain = false;
   let slots = 0;
   let locked = new Set<JobId>();
-  // while other processes take one candidate after the other, one look at the slots serves
+  // while other processes take one candidate after the other, the slots are read once
   for (let mayReuse = hasSlot; ; ) {
     if (started >= most) return rest('full');
     const isFresh = !mayReuse;
@@ -257,7 +257,7 @@ export async function advance(
       }
       free = slots - locked.size;
     }
-    // few jobs ask for them, and they cost a look at each slot
+    // few jobs ask for them, and each slot must be read for them
     let known: OlderJob[] | undefined;
     const older = () => {
       known ??= snapshot.older(snapshot.locked());
@@ -310,7 +310,7 @@ export async function advance(
       giveUp(snapshot.home, candidate.spec, whyFailed(snapshot.home, candidate.spec));
     if (admitted === 'taken' || admitted === 'failed') continue;
     ({ ids: locked, over: handedOn } = admitted.occupied);
-    // with it, so that the next look shows whether a process died
+    // with it, so that the next reading shows whether a process died
     locked.add(candidate.spec.id);
     free = slots - locked.size;
     if (!(await start(admitted))) continue;

@@ -83,8 +83,8 @@ export function findCandidate(
       continue;
     }
     if (readiness.kind === 'ready') {
-      // nearly always another process has started it: where many supervisors share a queue, no more is asked of
-      // most entries
+      // nearly always another process has started it: where many supervisors share a queue, no more is asked
+      // of most entries
       if (isGone(file)) {
         snapshot.drop(file);
         snapshot.isOutdated = true;

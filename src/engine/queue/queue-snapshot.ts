@@ -37,7 +37,9 @@ export class QueueSnapshot {
   readonly queue: QueuePaths;
   /** Jobs of this process, which it keeps locked until it has moved the queue on. */
   readonly own = new Set<JobId>();
-  /** An entry of the list was gone. Its job was started, or moved: then it has another name in a fresh list. */
+  /**
+   * An entry of the list was gone. Its job was started, or moved: then it has another name in a fresh list.
+   */
   isOutdated = false;
   private files: EntryFile[] = [];
   private readonly admissions = new Map<number, Admission>();
@@ -129,8 +131,8 @@ export class QueueSnapshot {
   }
 
   /**
-   * The lowest number of a slot that none of these locked jobs has or may get, by the admissions that were listed
-   * last; `full` if there is none at the moment. See engine/queue/admission.ts.
+   * The lowest number of a slot that none of these locked jobs has or may get, by the admissions that were
+   * listed last; `full` if there is none at the moment. See engine/queue/admission.ts.
    */
   freeSlot(slots: number, ids: ReadonlySet<JobId>): number | null | 'full' {
     if (this.name === NO_QUEUE) return null;

@@ -1,4 +1,6 @@
-/** Waits until the owner of a job has answered a request that was written before (`pause`, `resume`, `set`). */
+/**
+ * Waits until the owner of a job has answered a request that was written before (`pause`, `resume`, `set`).
+ */
 import { systemClock } from '../../base/clock.ts';
 import type { Home } from '../../job/home/home.ts';
 import { foundValue, readState } from '../../job/home/records.ts';
@@ -15,8 +17,8 @@ const POLL_MS = 5;
 const NUDGE_MS = 500;
 
 /**
- * `read` returns undefined until the job shows the answer. `no-answer`: the time is over. `no-owner`: the owner is
- * dead, and no other one has taken its place.
+ * `read` returns undefined until the job shows the answer. `no-answer`: the time is over. `no-owner`: the
+ * owner is dead, and no other one has taken its place.
  */
 export async function untilAnswered<T>(
   home: Home,

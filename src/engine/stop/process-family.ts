@@ -1,7 +1,7 @@
 /**
- * A process that is no job, with all its descendants: found again and again, and ended. A process belongs to it
- * only if a pass has seen it as the child of one that does. Each is known by pid and start, so that no reused
- * pid is signalled. Supervisors, and with them the jobs that the family started, are left alone.
+ * A process that is no job, with all its descendants: found again and again, and ended. A process belongs to
+ * it only if a pass has seen it as the child of one that does. Each is known by pid and start, so that no
+ * reused pid is signalled. Supervisors, and with them the jobs that the family started, are left alone.
  */
 import { systemClock } from '../../base/clock.ts';
 import { joinPass, type Pass } from '../observe/process-pass.ts';
@@ -39,8 +39,8 @@ export class ProcessFamily {
   }
 
   /**
-   * TERM to all, and KILL to those that are left after the grace. Returns when none is left, with the number that
-   * lived at first.
+   * TERM to all, and KILL to those that are left after the grace. Returns when none is left, with the number
+   * that lived at first.
    */
   async end(graceMs: number): Promise<number> {
     const first = await this.find();

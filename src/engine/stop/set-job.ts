@@ -1,12 +1,12 @@
 /**
- * Changes limits and priority of a job that waits or runs (`bgjob set`). What was changed is on disk before this
- * returns, and every later reader, owner and attempt gets it with the spec. The change of a running job counts
- * only when its owner has named it in the state: until then nothing is reported as set, and if that answer does
- * not come the change is taken back.
+ * Changes limits and priority of a job that waits or runs (`bgjob set`). What was changed is on disk before
+ * this returns, and every later reader, owner and attempt gets it with the spec. The change of a running job
+ * counts only when its owner has named it in the state: until then nothing is reported as set, and if that
+ * answer does not come the change is taken back.
  *
- * A version that does not know `set` must not start the job with the old limits. So the home gets a format that
- * its commands refuse, the entry moves to where its processes do not look, and an owner of such a version is
- * recognised by what it knows.
+ * A version that does not know `set` must not start the job with the old limits. So the home gets a format
+ * that its commands refuse, the entry moves to where its processes do not look, and an owner of such a
+ * version is recognised by what it knows.
  */
 import { fail, ok, type Result, type SetTrouble } from '../../job/failure.ts';
 import { admitSettings, type Home } from '../../job/home/home.ts';

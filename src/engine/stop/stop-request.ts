@@ -311,7 +311,8 @@ export async function sweepLeft(
   const sinceTicks = sinceTicksOf(home, view.id);
   const readRecords = (): ProcessRecords => ({ ...processRecordsOf(home, view, sinceTicks), watched });
   let records = readRecords();
-  // The records of a plain job that runs do not change while its owner lives. Ten scans of 500 jobs read them.
+  // the records of a plain job that runs do not change while its owner lives: ten scans of 500 jobs would
+  // read them again and again
   const currentRecords = (): ProcessRecords => {
     const { owner } = records;
     if (!watched || !owner || isAlive(owner) !== 'alive') records = readRecords();

@@ -1,6 +1,6 @@
 /**
- * The end record of the far shim: one line, padded, whose last word is the POSIX checksum of the rest. What the
- * job cost is in another file there: it is told with the record, and never touches it.
+ * The end record of the far shim: one line, padded, whose last word is the POSIX checksum of the rest. What
+ * the job cost is in another file there. It is sent with the record, and changes nothing in it.
  */
 import type { Usage } from '../../job/state.ts';
 import { parseTimes } from '../usage/usage-file.ts';
@@ -24,8 +24,8 @@ export function posixChecksum(bytes: Uint8Array): number {
 }
 
 /**
- * `RECORD|LINE|LINE|`, with the lines of the file `usage`; or the record alone. Undefined: the record is not whole, or
- * not of these versions. It is believed only with its checksum.
+ * `RECORD|LINE|LINE|`, with the lines of the file `usage`; or the record alone. Undefined: the record is not
+ * whole, or not of these versions. It is believed only with its checksum.
  */
 export function parseFarEnd(line: string): FarEnd | undefined {
   const [record, ...lines] = line.split('|');
@@ -52,14 +52,14 @@ export function parseFarEnd(line: string): FarEnd | undefined {
 }
 
 /**
- * The number of the start, `times` before the job and after it, and samples of before a stop, hundredths of a second:
- * the larger counts. Null: not known, as of a shim of before 0.17.
+ * The number of the start, `times` before the job and after it, and samples of before a stop, hundredths of a
+ * second: the larger counts. Null: not known, as of a shim of before 0.17.
  */
 function usageOf([start, ...lines]: string[], restarts: string): Usage | null {
-  // of an attempt before this one
+  // the file is of an earlier attempt
   if (start !== restarts) return null;
   const times = lines.filter((line) => !line.startsWith('sampled '));
-  // those of before the job alone say nothing
+  // with the times before the job alone its cost is not known
   const timed = times.length === 4 ? parseTimes(`${times.join('\n')}\n`) : null;
   const samples = lines.map((line) => Number(/^sampled (\d{1,12})$/.exec(line)?.[1] ?? 0) * 10);
   const sampled = Math.max(0, ...samples);

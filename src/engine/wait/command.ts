@@ -1,7 +1,7 @@
 /**
- * Waits until a shell line exits with 0. One attempt runs at a time, in a session of its own, and has ended with
- * its whole process group before the next one begins. An attempt may take half a minute. The pause behind it is
- * as long as the attempt was, so that a slow line uses at most half of a core.
+ * Waits until a shell line exits with 0. One attempt runs at a time, in a session of its own, and has ended
+ * with its whole process group before the next one begins. An attempt may take half a minute. The pause
+ * behind it is as long as the attempt was, so that a slow line uses at most half of a core.
  */
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
@@ -64,8 +64,8 @@ interface LineOptions {
 }
 
 /**
- * The variables of the call, and the job. Without BGJOB_TOKEN: with it the attempt would count as a process of
- * that job.
+ * The variables of the call, and the job. Without BGJOB_TOKEN: with it the attempt would count as a process
+ * of that job.
  */
 function environmentOf({ env, home, id }: LineOptions): NodeJS.ProcessEnv {
   const { BGJOB_TOKEN: _, ...rest } = env;

@@ -21,7 +21,7 @@ export class HomeWatcher {
   private readonly watchers = new Map<string, FSWatcher>();
   private hasChanged = false;
   private wake: (() => void) | undefined;
-  /** When the caller began to read, and until when it rests after that, whatever changes. */
+  /** When the caller began to read, and until when `wait` does not return for a change after that. */
   private readAt = 0;
   private restUntil: number | undefined;
   private readonly clock: Clock;

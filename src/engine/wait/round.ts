@@ -136,8 +136,8 @@ export function lastAnswered(home: Home, scope: RoundScope): JobView[] {
 /**
  * The jobs of a queue that ended in its last round, the latest first, at most `most`; `more`: there are
  * others. The last round is the one for which `wait --queue` would wait now, or the one that it answered
- * last, if no job was added since. Of the project the records of ends that are in no answered round are read: at
- * most as many as gc keeps.
+ * last, if no job was added since. Of the project the records of ends that are in no answered round are read:
+ * at most as many as gc keeps.
  */
 export function endedInLastRound(
   home: Home,

@@ -1,6 +1,6 @@
 /**
- * Waits until a URL answers. A status below 500 counts, or those that the call names. The body is never read. Each attempt is
- * independent and ends after two seconds at most, whatever the server does.
+ * Waits until a URL answers. A status below 500 counts, or those that the call names. The body is never read.
+ * Each attempt is independent and ends after two seconds at most, whatever the server does.
  */
 import { readFileSync } from 'node:fs';
 import type { ClientRequest, IncomingMessage } from 'node:http';

@@ -113,7 +113,9 @@ export class JobPaths extends pathsIn('dir', {
   get swept(): string {
     return `${this.dir}/stop.swept`;
   }
-  /** What `set` changed: a numbered claim with all changes so far. The highest counts, and none is removed. */
+  /**
+   * What `set` changed: a numbered claim with all changes so far. The highest counts, and none is removed.
+   */
   settings(number: number): string {
     return `${this.dir}/set.${number}`;
   }
@@ -133,7 +135,9 @@ export class QueuePaths extends pathsIn('dir', {
   stamp: 'stamp',
   /** The entries of jobs that were added one by one. */
   waiting: 'waiting',
-  /** The entries of jobs whose limits `set` changed. Versions before 0.17 do not look here: they ignore `set`. */
+  /**
+   * The entries of jobs whose limits `set` changed. Versions before 0.17 do not look here: they ignore `set`.
+   */
   changed: 'changed',
 }) {
   constructor(readonly dir: string) {
@@ -159,7 +163,9 @@ export class QueuePaths extends pathsIn('dir', {
   queueWaiter(sandbox: string): string {
     return `${this.dir}/keeper.${sandbox}s`;
   }
-  /** The same of versions that do not know `needs`, or `set`: they start no job that has some, or was changed. */
+  /**
+   * The same of versions that do not know `needs`, or `set`: they start no job that has some, or was changed.
+   */
   olderQueueWaiters(sandbox: string): string[] {
     return ['', 'n'].map((suffix) => `${this.dir}/keeper.${sandbox}${suffix}`);
   }

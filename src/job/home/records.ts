@@ -79,7 +79,7 @@ export function readSpec(job: JobPaths, id: JobId): Found<Spec> {
 /** What `set` changed last, with the number of its record. */
 export function readSettings(job: JobPaths): Found<{ number: number; settings: Settings }> {
   let last: Found<{ number: number; settings: Settings }> = { kind: 'absent' };
-  // none is ever removed, and most jobs have none: no folder is listed
+  // no record is ever removed, and most jobs have none: the numbers are tried, and no folder is listed
   for (let number = 1; ; number++) {
     const found = readChecked(job.settings(number), `set.${number}`, settingsSchema);
     if (found.kind === 'absent') return last;

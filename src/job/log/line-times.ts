@@ -1,9 +1,9 @@
 /**
- * When a line of a log was written, as well as the record tells (`out/times`, time-index.ts): it was there at a
- * sample, and was not whole at the one before. The owner looks at a log at least once a second and records that
- * at most once a second, so a time is at most about two seconds late (`EXACT_MS`). Where more is not known, the
- * time is approximate: the line was written by then. Bytes after the last sample were written by the last change
- * of the file.
+ * When a line of a log was written, as well as the record shows (`out/times`, time-index.ts): it was there at
+ * a sample, and was not whole at the one before. The owner looks at a log at least once a second and records
+ * that at most once a second, so a time is at most about two seconds late (`EXACT_MS`). Where more is not
+ * known, the time is approximate: the line was written by then. Bytes after the last sample were written by
+ * the last change of the file.
  */
 import { fstatSync, statSync } from 'node:fs';
 import { closing, openToRead } from '../../base/fs/open-file.ts';
@@ -31,7 +31,9 @@ export class LineTimes {
   /** When processes took over the job: before that no process may have looked at its log. */
   private takeovers: number[] = [];
 
-  /** `bornAt`: before the first output. `isLate`: of a job on a target bytes are recorded when they arrive. */
+  /**
+   * `bornAt`: before the first output. `isLate`: of a job on a target bytes are recorded when they arrive.
+   */
   constructor(
     private readonly job: JobPaths,
     private readonly stream: Stream,
@@ -78,8 +80,8 @@ export class LineTimes {
   }
 
   /**
-   * When the line that ends at byte `to` was written; null: that is not known. `size`: how long the log was when
-   * the line was read. `seenAt`: the line was not there before, and was seen then.
+   * When the line that ends at byte `to` was written; null: that is not known. `size`: how long the log was
+   * when the line was read. `seenAt`: the line was not there before, and was seen then.
    */
   of(to: number, size: number, seenAt?: number): LineTime | null {
     const seen = seenAt === undefined ? null : { at: seenAt, approximate: this.isLate };

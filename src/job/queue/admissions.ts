@@ -1,6 +1,6 @@
 /**
- * Admissions of a queue: which jobs have a slot, and the number of that slot. Each is a dangling symlink with a
- * number above all others. A symlink is complete at once and is never overwritten. Its text is
+ * Admissions of a queue: which jobs have a slot, and the number of that slot. Each is a dangling symlink with
+ * a number above all others. A symlink is complete at once and is never overwritten. Its text is
  * `ID.SANDBOX.SLOT.GENERATION`; versions before 0.17 write and read only the first two parts. Functions that
  * write throw system errors.
  */
@@ -42,8 +42,9 @@ function readAdmission(queue: QueuePaths, number: number): Admission {
 }
 
 /**
- * Claims the next number, and returns what `choose` returns. `choose` gets the number: all admissions below it are
- * on disk by then, and no further one below it counts. Undefined, without a claim, if it returns `full`.
+ * Claims the next number, and returns what `choose` returns. `choose` gets the number: all admissions below
+ * it are on disk by then, and no further one below it counts. Undefined, without a claim, if it returns
+ * `full`.
  */
 export function claimAdmission<Choice extends Pick<Admission, 'slot'>>(
   queue: QueuePaths,
@@ -59,8 +60,8 @@ export function claimAdmission<Choice extends Pick<Admission, 'slot'>>(
     const text = slot === null ? `${id}.${sandbox}` : `${id}.${sandbox}.${slot}.${generation}`;
     const path = queue.admission(number);
     if (!claimLink(path, text)) continue;
-    // others may have had this number and higher ones since the look, and this one was removed: then those above
-    // have not seen ours, nor we theirs. The highest one is never removed
+    // others may have had this number and higher ones since the call of `choose`, and this one was removed:
+    // then those above have not seen ours, nor we theirs. The highest one is never removed
     if (highestNumber(queue.dir, 'start') === number) return choice;
     removeQuietly(path);
   }

@@ -81,7 +81,7 @@ export interface EntryFile {
   name: string;
 }
 
-/** In this order, so that a job is not missed that moves on: for a retry, or because `set` changed it. */
+/** A job may move on for a retry, or because `set` changed it. In this order it is not missed. */
 export const foldersOf = (queue: QueuePaths): string[] =>
   [...namesIn(queue.dir).filter((name) => /^(batch\.\d{1,15}|changed)$/.test(name)), 'waiting']
     .sort((a, b) => Number(a === 'changed') - Number(b === 'changed'))

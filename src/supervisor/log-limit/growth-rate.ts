@@ -9,7 +9,7 @@ const SILENCE_SHARE = 64;
 
 /**
  * How long a log is not looked at, at most; `silentMs`: for how long it has not grown, 0 if it did just now.
- * `isSwept`: one process stops many jobs, and their owners leave it the machine.
+ * `isSwept`: one process stops many jobs, and their owners leave the CPU to it.
  */
 export const longestDelayMs = (silentMs: number, isSwept: boolean): number =>
   silentMs === 0

@@ -71,7 +71,7 @@ export class PauseControl {
     this.limits = armLimits(spec, logs, status, this.quietMs, this.onReached);
   }
 
-  /** The limits were changed. Those of a paused job begin when it is resumed. */
+  /** Called when `set` has changed the limits. Those of a paused job begin when it is resumed. */
   rearm(): void {
     const { status } = this.owner;
     if (!this.limits || status.phase !== 'running') return;

@@ -91,7 +91,7 @@ async function waitSwept(owner: Stoppable, now: () => StatusOf<'stopping'>): Pro
     const isOver = own?.isOver === true;
     const isGone = !isAtWork(sweeper);
     const swept = readSwept(owner.job);
-    // otherwise the shim reports the end. Hundreds of owners wait here: a look at the job is 25 system calls
+    // otherwise the shim reports the end. Hundreds of owners wait here, and to poll the job takes 25 system calls
     if (swept || isGone) owner.checkMain();
     if (swept && now().ended) return swept;
     if (now().stop.graceMs !== graceMs || systemClock.monotonic() > deadline) return undefined;
