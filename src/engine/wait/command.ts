@@ -1,7 +1,8 @@
 /**
  * Waits until a shell line exits with 0. One attempt runs at a time, in a session of its own, and has ended
  * with its whole process group before the next one begins. An attempt may take half a minute. The pause
- * behind it is as long as the attempt was, so that a slow line uses at most half of a core.
+ * behind it is as long as the attempt was, but at most ten seconds. So a slow line runs at most half of the
+ * time, and at most three quarters if its attempts take half a minute.
  */
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
