@@ -6,7 +6,7 @@ import { EXIT } from '../job/failure.ts';
 import { openHome } from '../job/home/home.ts';
 import { Context } from './command/context.ts';
 import { unknownFirstWord } from './command/guess.ts';
-import { lookOf } from './command/split-argv.ts';
+import { outputOptionsOf } from './command/split-argv.ts';
 import { completionLines } from './completion/answer.ts';
 import { generalHelp } from './help/help.ts';
 import { failWith } from './main.ts';
@@ -69,7 +69,7 @@ export async function answerGeneral(name: string | undefined, words: string[]): 
   if (/^--(schedules|triggers|target)$/.test(process.argv[2] ?? '')) return runService(process.argv.slice(2));
   if (name === 'completion' && words[0] === 'words') return completeWords(words.slice(1));
   if (VERBS.some((verb) => verb.name === name)) return undefined;
-  const output = new Output(process.env, lookOf(undefined, words));
+  const output = new Output(process.env, outputOptionsOf(undefined, words));
   if (await answerHelp(output, name, words)) return 0;
   // `bgjob --man frob`: the word that is no verb is the second
   const [word, ...rest] = name === '--man' ? [...words, '--help'] : [name!, ...words];

@@ -14,7 +14,7 @@ import type { Exit, TestsExit, Verb } from './command/command.ts';
 import { Context } from './command/context.ts';
 import { foreignWord } from './command/encoding.ts';
 import { dieOf, interruptCode, interruptedBy } from './command/interrupt.ts';
-import { lookOf, parseWords } from './command/split-argv.ts';
+import { outputOptionsOf, parseWords } from './command/split-argv.ts';
 import { verbHelp } from './help/help.ts';
 import { printFailure } from './messages/failures.ts';
 import { bugText, internalError, notUtf8 } from './messages/usage.ts';
@@ -44,7 +44,7 @@ async function command(argv: string[], answerOther: AnswerOther): Promise<number
   if (other !== undefined) return other;
   const verb = verbOf(name)!;
   // an error in the words is printed as JSON, too, if that is asked for
-  const plain = new Output(process.env, lookOf(verb, words));
+  const plain = new Output(process.env, outputOptionsOf(verb, words));
   throwShortages();
   const foreign = foreignWord(words);
   if (foreign !== undefined) return failWith(plain, notUtf8(verb.name, foreign));
@@ -97,7 +97,7 @@ export type AnswerOther = (name: string | undefined, words: string[]) => Promise
 
 function failWithThrown(thrown: unknown): number {
   const verb = verbOf(process.argv[2]);
-  const output = new Output(process.env, verb ? lookOf(verb, process.argv.slice(3)) : {});
+  const output = new Output(process.env, verb ? outputOptionsOf(verb, process.argv.slice(3)) : {});
   if (isShortage(thrown)) {
     const { code, path } = thrown as NodeJS.ErrnoException;
     return failWith(output, { code: 'io', doing: 'read', path: path ?? process.cwd(), errno: code! });

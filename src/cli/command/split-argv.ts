@@ -46,7 +46,10 @@ function splitWords(declared: Verb, argv: string[]): { own: string[]; rest: stri
 }
 
 /** What --json and --color say, also in words that cannot be parsed; undefined: the first word is no verb. */
-export function lookOf(declared: Verb | undefined, argv: string[]): { json: boolean; color: ColorWord } {
+export function outputOptionsOf(
+  declared: Verb | undefined,
+  argv: string[],
+): { json: boolean; color: ColorWord } {
   const own = declared ? splitWords(declared, argv).own : argv;
   const at = own.findLastIndex((word) => /^--color(=|$)/.test(word));
   const color = at < 0 ? 'auto' : own[at] === '--color' ? own[at + 1] : own[at]!.slice('--color='.length);

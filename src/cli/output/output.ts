@@ -42,7 +42,7 @@ export type Color = keyof typeof SGR;
 export const objectText = (value: object): string => safeJson(JSON.stringify(value));
 
 /** How a call prints: as JSON, and with or without colours. */
-interface Look {
+interface OutputOptions {
   json?: boolean;
   color?: 'never' | 'always' | 'auto';
 }
@@ -64,9 +64,9 @@ export class Output {
    */
   lost: string | undefined;
   private readonly env: NodeJS.ProcessEnv;
-  private readonly color: NonNullable<Look['color']>;
+  private readonly color: NonNullable<OutputOptions['color']>;
   private readonly afterwards: (() => void)[] = [];
-  constructor(env: NodeJS.ProcessEnv, { json = false, color = 'auto' }: Look, diverts = false) {
+  constructor(env: NodeJS.ProcessEnv, { json = false, color = 'auto' }: OutputOptions, diverts = false) {
     this.env = env;
     this.json = json;
     this.color = color;

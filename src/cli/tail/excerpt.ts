@@ -84,7 +84,7 @@ function* timedLines({ bytes, from }: Piece, styled: boolean): Generator<{ text:
   }
 }
 
-interface PieceLook {
+interface PieceFormat {
   raw: boolean;
   /** Repeated lines are printed once. */
   folded: boolean;
@@ -97,7 +97,7 @@ export function printPiece(
   output: Output,
   view: JobView,
   piece: Piece,
-  { raw, folded, stamps }: PieceLook,
+  { raw, folded, stamps }: PieceFormat,
 ): void {
   const { bytes, from, to, size, gone, emptied } = piece;
   if (output.json) {

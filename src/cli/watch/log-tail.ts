@@ -14,7 +14,7 @@ export interface LogAmount {
   bytes: number;
 }
 
-export interface LogLook {
+export interface LineFormat {
   /** With colours and styles. */
   styled: boolean;
   /** A longer line is cut. */
@@ -22,7 +22,7 @@ export interface LogLook {
   /** Each line by itself: no line is drawn over another one. */
   byLine: boolean;
 }
-const PLAIN_LOOK: LogLook = { styled: false, clipAt: 500, byLine: false };
+const PLAIN_FORMAT: LineFormat = { styled: false, clipAt: 500, byLine: false };
 
 export interface LogEnding {
   lines: string[];
@@ -40,7 +40,7 @@ export function readEnding(
   job: JobPaths,
   stream: Stream,
   most: LogAmount,
-  { styled, clipAt, byLine }: LogLook = PLAIN_LOOK,
+  { styled, clipAt, byLine }: LineFormat = PLAIN_FORMAT,
 ): LogEnding | undefined {
   const log = Log.open(job, stream);
   if (!log) return undefined;
@@ -86,7 +86,7 @@ const NOTHING: LogEnding = { lines: [], starts: [], end: 0, bytes: 0, isWhole: t
 interface LogSource {
   /** Changes when the log is written to; cheap. Empty: it is gone. */
   logStamp(id: JobId, stream: Stream): string;
-  readLog(id: JobId, stream: Stream, most: LogAmount, look: LogLook): LogEnding | undefined;
+  readLog(id: JobId, stream: Stream, most: LogAmount, format: LineFormat): LogEnding | undefined;
 }
 
 export class LogTail {
@@ -99,13 +99,13 @@ export class LogTail {
   private readonly source: LogSource;
   readonly id: JobId;
   private readonly most: LogAmount;
-  private look: LogLook;
+  private format: LineFormat;
 
-  constructor(source: LogSource, id: JobId, most: LogAmount, look: LogLook) {
+  constructor(source: LogSource, id: JobId, most: LogAmount, format: LineFormat) {
     this.source = source;
     this.id = id;
     this.most = most;
-    this.look = look;
+    this.format = format;
   }
 
   /** Shows this log from the next read on. */
@@ -116,7 +116,7 @@ export class LogTail {
 
   /** Whether each line is read by itself, from the next read on. */
   readByLine(byLine: boolean): void {
-    [this.look, this.stamp] = [{ ...this.look, byLine }, undefined];
+    [this.format, this.stamp] = [{ ...this.format, byLine }, undefined];
   }
 
   /**
@@ -128,7 +128,7 @@ export class LogTail {
     const stamp = this.source.logStamp(this.id, this.stream);
     if (stamp === this.stamp) return false;
     this.stamp = stamp;
-    const read = this.source.readLog(this.id, this.stream, this.most, this.look);
+    const read = this.source.readLog(this.id, this.stream, this.most, this.format);
     if (!read) return false;
     // a log that was emptied has no newer output
     this.isBehind = kept !== null && (read.starts[0] ?? 0) > kept;

@@ -62,8 +62,8 @@ export class Pager {
     this.id = row.id;
     this.label = row.label;
     this.model = model;
-    const look = { styled: color, clipAt: MOST_CHARACTERS, byLine: false };
-    this.tail = new LogTail(model, row.id, MOST, look);
+    const format = { styled: color, clipAt: MOST_CHARACTERS, byLine: false };
+    this.tail = new LogTail(model, row.id, MOST, format);
   }
 
   /** Reads the log again if it changed; returns whether it did. */

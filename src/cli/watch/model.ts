@@ -33,7 +33,7 @@ import { agoText, NO_JOBS_HERE, NO_JOBS_YET, noJobsText, WHY_NO_RESTART } from '
 import { MemoryOutput } from '../output/output.ts';
 import { signOf, type Tone, toneOfView } from '../output/state-style.ts';
 import { lineTimesOf } from '../tail/stamps.ts';
-import { type LogAmount, type LogEnding, type LogLook, readEnding } from './log-tail.ts';
+import { type LineFormat, type LogAmount, type LogEnding, readEnding } from './log-tail.ts';
 
 /** A job as a row. */
 export interface WatchRow {
@@ -225,8 +225,8 @@ export class WatchModel {
   }
 
   /** The last lines of a log, readable; undefined if it is gone. */
-  readLog(id: JobId, stream: Stream, most: LogAmount, look?: LogLook): LogEnding | undefined {
-    return this.home && readEnding(this.home.job(id), stream, most, look);
+  readLog(id: JobId, stream: Stream, most: LogAmount, format?: LineFormat): LogEnding | undefined {
+    return this.home && readEnding(this.home.job(id), stream, most, format);
   }
 
   /** When the lines of a log were written; undefined: the job is gone. */
