@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: the speed that was promised. Each figure is a median of interleaved pairs with its
- * reference, beside the limits of the machine. Absolute times swing by two on a busy machine, ratios hold. It is
- * a table, not a test: it exits with 0.
+ * reference, beside the limits of the machine. Absolute times swing by a factor of two on a busy machine,
+ * ratios hold. It is a table, not a test: it exits with 0.
  */
 import * as fs from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';

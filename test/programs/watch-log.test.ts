@@ -8,7 +8,6 @@ import { until } from '../rig/until.ts';
 
 const skip = missing('tmux');
 
-/** Each key is a press of its own: an Esc that is followed at once is Alt. */
 const isOver = (tmux: Tmux) =>
   until(
     () => tmux.ask('alternate_on'),

@@ -163,8 +163,10 @@ export const serverNotStopped = (view: JobView, why: string, elsewhere: string |
   `${elsewhere === false ? '' : `BGJOB_HOME=${typed(elsewhere)} `}bgjob kill ${view.id}`,
 ];
 
-export const serverWithoutHome = (id: JobId, home: string) =>
-  `job ${id} could not be stopped: its home is no longer at ${safe(home)}`;
+export const serverWithoutHome = (id: JobId, home: string): [string, string] => [
+  `job ${id} could not be stopped: its home is no longer at ${safe(home)}`,
+  `if the home was moved: BGJOB_HOME=PATH bgjob kill ${id}`,
+];
 
 // send
 

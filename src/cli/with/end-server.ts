@@ -24,7 +24,7 @@ export async function endServer(output: Output, opened: Home, id: JobId): Promis
   const home = await homeNow(opened.path, opened.token, id);
   const view = home && observe(home, id);
   if (!home || !view) {
-    output.error(serverWithoutHome(id, opened.path));
+    output.error(...serverWithoutHome(id, opened.path));
     return;
   }
   const judged = judgeable(view);
