@@ -47,11 +47,17 @@ function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
 async function endGroup(pid: number): Promise<void> {
   if (!signalGroup(pid, 'SIGTERM')) return;
   signalGroup(pid, 'SIGCONT');
+  if (await isGroupGone(pid)) return;
+  signalGroup(pid, 'SIGKILL');
+  await isGroupGone(pid);
+}
+
+async function isGroupGone(pid: number): Promise<boolean> {
   for (const deadline = systemClock.monotonic() + GRACE_MS; systemClock.monotonic() < deadline; ) {
     await systemClock.sleep(GROUP_POLL_MS);
-    if (!signalGroup(pid, 0)) return;
+    if (!signalGroup(pid, 0)) return true;
   }
-  signalGroup(pid, 'SIGKILL');
+  return false;
 }
 
 interface LineOptions {
