@@ -230,8 +230,19 @@ rigTest(
 rigTest(
   'with: what the tests leave in the background is ended; jobs that they started go on',
   async (rig) => {
-    const puppet = await rig.puppet();
-    const job = ['bgjob', 'run', '-n', 'other', '--', ...puppet.command];
+    const job = [
+      'bgjob',
+      'run',
+      '-n',
+      'other',
+      '--until',
+      'up',
+      '--',
+      'sh',
+      '-c',
+      'echo up; exec sleep 1000',
+    ];
+    // the job runs when the tests end
     const line = 'exec > out 2>&1; sleep 1000 & a=$!; setsid sleep 1000 & echo "$a $!" > left; "$@"; exit 4';
     const tests = ['sh', '-c', line, 'sh', ...job];
     const answer = await rig.bgjob(['with', '--until', 'ready', ...SERVER_ONLY, '--', ...tests]);
@@ -239,5 +250,6 @@ rigTest(
     assert.match(answer.stderr, /^\(killed 2 processes that the tests left\)$/m);
     assert.deepEqual(pidsIn(rig, 'left').filter(isRunning), []);
     assert.equal((await rig.show(2)).state, 'running');
+    await rig.bgjob(['kill', '2']);
   },
 );
