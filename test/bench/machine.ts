@@ -6,7 +6,7 @@
 import { median, rounds } from './figure.ts';
 import type { Stage } from './stage.ts';
 
-/** The time and the CPU of one process or file, milliseconds. `leastMs`: the best round, the truth on a busy machine. */
+/** Time and CPU of one process or file, milliseconds. `leastMs`: the best round, the truth on a busy machine. */
 export interface MachineLimit {
   name: string;
   ms: number;

@@ -1,4 +1,4 @@
-/** `bgjob with`: starts a server, waits until it is ready, runs tests in the foreground, and stops all of it. */
+/** `bgjob with`: starts a server, waits until it is ready, runs tests in the foreground, stops all of it. */
 import { systemClock } from '../../base/clock.ts';
 import { callerJob } from '../../engine/observe/caller-jobs.ts';
 import { attendAdded } from '../../engine/queue/admission.ts';

@@ -4,7 +4,8 @@ import { type Answer, rigTest } from '../../rig/rig.ts';
 
 /** The contract's keys, in its order. */
 const KEYS =
-  'v id name state exitCode signal signalGuess reason command shell cwd cwdLink project queue priority slot target tags changedVariables attempts ' +
+  'v id name state exitCode signal signalGuess reason command shell cwd cwdLink project queue priority slot target ' +
+  'tags changedVariables attempts ' +
   'timeoutMs idleTimeoutMs graceMs retryOn notRetried forced parent session restartOf origin createdAt startedAt ' +
   'endedAt durationMs usual cpuMs memoryBytes peakMemoryBytes usageFrom machineMemoryPercent supervisor pid leftovers ports onExit notify tell log stderr';
 const WORDS =

@@ -18,7 +18,8 @@
 # In the folder of a job: `call`, the words of its shim; `asked`, NAME INDEX COMMENT before sbatch is called;
 # `native`, ID after it; `run`, ID RESTARTS NODE, of the shim; `cut`, an end record of the shim that Slurm must
 # explain; `beat`, a number that the shim counts up; `stopped`, beside the stops of the shim. In `batch/NAME` the
-# uids of an array, in the order of its indexes. A number of Slurm's may be given to another job, so the name and the comment decide.
+# uids of an array, in the order of its indexes. Slurm may give a number to another job, so the name and the
+# comment decide.
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # of the control program
 # shellcheck disable=SC2034 # `read` needs a name for each word
