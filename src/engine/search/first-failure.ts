@@ -55,7 +55,7 @@ const LISTED_TEST = [
 
 const ERROR = [
   // error: …, Error[E0425]: …, error TS2304: …, TypeError [ERR_X]: …, java.lang.SomeException: …
-  /(^|[^\w-])(?<!\b(no|0) )(error|exception)( ?\[\w+\]| [A-Z]+\d+)?: (?!\W*(0|none|no|null|ok)\b)/,
+  /(^|[^\w-])(?<!\b(no|0) )(error|exception)( ?\[\w+\]| [A-Z]+\d+)?: (?!\W*(0\b|(none|no|null|ok)\W*$))/,
   /(^|[^\w-])[\w.$]{0,60}(Error|Exception)( \[\w+\])?(: |$)/,
   /^Traceback \(most recent call last\):/,
   /^(panic|fatal):|^npm error /i,
