@@ -108,8 +108,9 @@ async function startMissing(home: Home): Promise<void> {
   for (const service of neededServices(home)) {
     await stopBroken(home, service);
     if (isServed(service)) continue;
-    await startService(home, service);
-    if (++started === MOST_STARTED) return;
+    const begun = await startService(home, service);
+    const wasThere = begun.ok && begun.value === undefined;
+    if (!wasThere && ++started === MOST_STARTED) return;
   }
 }
 

@@ -5,11 +5,12 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { listenerOf } from '../../../src/engine/automation/service-jobs.ts';
 import { addTemplate } from '../../../src/job/automation/template-records.ts';
 import { openHome } from '../../../src/job/home/home.ts';
 import { bearer, send } from '../../rig/http.ts';
 import { freePort } from '../../rig/ports.ts';
-import { rigTest } from '../../rig/rig.ts';
+import { ROOT, rigTest } from '../../rig/rig.ts';
 import { triggerCalled } from '../../rig/triggerrecord.ts';
 import { addTrigger, listenerPid, listenersOf, removeTriggers, slayListener } from '../../rig/triggers.ts';
 import { until } from '../../rig/until.ts';
@@ -75,6 +76,25 @@ rigTest('a command starts eight listeners at most, the next one goes on', async 
   const counts: number[] = [];
   for (let n = 0; n < 3; n++) counts.push((await listenersOf(rig)).length);
   assert.deepEqual(counts, [0, 8, 10]);
+  await removeTriggers(rig);
+});
+
+rigTest('listeners that do not listen yet do not hold up the others', async (rig) => {
+  const opened = openHome(rig.home, true);
+  assert.ok(opened.ok);
+  const home = opened.value;
+  const slow = [];
+  for (let port = 20_001; port <= 20_010; port++) {
+    const address = { host: '192.0.2.1', port };
+    addTemplate(home, home.triggers, home.trigger(`t${port}`), { ...triggerCalled(`t${port}`), ...address });
+    // its job is there, and opens no FIFO
+    const { name } = listenerOf(home, address);
+    const command = ['sh', '-c', 'sleep 1000', process.execPath, join(ROOT, 'dist/boot.js'), '--triggers'];
+    if (slow.length < 8) slow.push(await rig.run(['-n', name, '--', ...command], { cwd: rig.home }));
+  }
+  await rig.bgjob(['ls']);
+  assert.equal((await listenersOf(rig)).length, 10);
+  assert.equal((await rig.bgjob(['kill', '--now', ...slow.map(String)])).code, 0);
   await removeTriggers(rig);
 });
 
