@@ -17,6 +17,9 @@ import { parseArgs } from 'node:util';
 import { FILE_MS } from './until.ts';
 
 const SLOWEST = 20;
+/** So much is printed of how a test failed. */
+const FAILURE_LINES = 12;
+const FAILURE_COLUMNS = 200;
 const SKIPS = join(__dirname, '..', 'test', 'skips.txt');
 
 interface Result {
@@ -24,7 +27,7 @@ interface Result {
   file: string;
   ms: number;
   outcome: 'passed' | 'failed' | 'skipped';
-  /** Why it was skipped. */
+  /** Why it was skipped, or how it failed. */
   why: string;
 }
 
@@ -57,7 +60,7 @@ function runAll(
     const isSkipped = skip !== undefined && skip !== false;
     results.push({
       ...{ name: data.name, file, ms: details.duration_ms, outcome: isSkipped ? 'skipped' : outcome },
-      why: typeof skip === 'string' ? skip : '',
+      why: typeof skip === 'string' ? skip : outcome === 'failed' ? messageOf(details.error) : '',
     });
   };
   return new Promise((resolve) => {
@@ -73,6 +76,9 @@ function runAll(
       .pipe(process.stdout);
   });
 }
+
+/** The runner wraps what a test threw. */
+const messageOf = ({ cause, message }: Error): string => (cause instanceof Error ? cause.message : message);
 
 const isLeftOut = (skip: unknown): boolean => skip === 'test name does not match pattern';
 
@@ -98,6 +104,16 @@ function printSkipped(results: Result[]): string[] {
   return skipped.filter(({ name }) => !allowed.includes(name)).map(({ name }) => name);
 }
 
+/** The end of a long output is what is read first, and of CI often all that is kept: .ci/run prints these lines again. */
+function printFailed(results: Result[]): void {
+  for (const { name, file, why } of results.filter(({ outcome }) => outcome === 'failed')) {
+    console.log(`failed: ${basename(file, '.test.js')}: ${name}`);
+    const lines = why.split('\n').filter((line) => line.trim() !== '');
+    for (const line of lines.slice(0, FAILURE_LINES))
+      console.log(`failed| ${line.slice(0, FAILURE_COLUMNS)}`);
+  }
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -115,6 +131,7 @@ async function main(): Promise<void> {
   for (const file of ended)
     console.log(`ended after ${limitMs / 1000} s, because it did not end by itself: ${basename(file)}`);
   console.log(`the seed of all that is random: BGJOB_TEST_SEED=${seed}`);
+  printFailed(results);
   const [passed, failed] = [count(results, 'passed'), count(results, 'failed')];
   console.log(`${passed} passed, ${failed} failed, ${count(results, 'skipped')} skipped`);
   // a file that does not even end at a signal is the suite's to find

@@ -120,6 +120,12 @@ rigTest(
     const { code, stdout, stderr } = await suite(rig, join(__dirname, 'rig.failing.fixture.js'));
     assert.equal(code, 1);
     assert.match(stdout, /^0 passed, 3 failed, 0 skipped$/m);
+    // CI prints these lines once more
+    assert.match(
+      stdout,
+      /^failed: rig\.failing\.fixture\.js: an assertion fails while a server listens\nfailed\| red$/m,
+    );
+    assert.match(stdout, /^failed: .*: its time is over while a job and a server run\nfailed\| /m);
     assert.doesNotMatch(stdout + stderr, /^(ended after|left running|left behind)/m);
   },
 );
