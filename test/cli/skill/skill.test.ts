@@ -90,8 +90,8 @@ for (const [name, call] of [
     const commands = commandsOf(stdout).map((line) => line.replaceAll('3000', String(port)));
     const verbs = new Set(commands.flatMap((line) => /^bgjob (\w+)/.exec(line)?.[1] ?? []));
     verbs.delete('skill');
-    const restarts = name === 'the page' ? ['restart'] : [];
-    assert.deepEqual([...verbs].sort(), ['kill', 'ls', ...restarts, 'run', 'tail', 'wait']);
+    const more = name === 'the page' ? ['restart', 'with'] : [];
+    assert.deepEqual([...verbs].sort(), ['kill', 'ls', 'run', 'tail', 'wait', ...more].sort());
     const answers: Record<string, string> = {};
     for (const line of commands) {
       const { code, stdout: out, stderr } = await rig.bash(`export BGJOB_MAX_WAIT=100s\n${line}`);
