@@ -132,6 +132,31 @@ if (skip) {
     assert.equal((await rig.show(id)).state, 'killed');
   });
 
+  verbTest('the number of a slot, codes that are tried again, and a server around a test', async (rig) => {
+    const said = ['run', '--on', 'box', '-Q', 'gpu', '--slots', '2', '--', 'sh', '-c'];
+    const hold = `echo "slot $BGJOB_SLOT"; while [ ! -e ${ssh.dir}/slots ]; do sleep 0.05; done`;
+    for (const slot of [1, 2]) {
+      await rig.bgjob([...said, hold]);
+      const told = await rig.bgjob(['wait', '@last', '--until', `^slot ${slot}$`]);
+      assert.equal(told.code, 0, told.stderr);
+    }
+    open('slots');
+    assert.equal((await rig.bgjob(['wait', '--queue', 'gpu'])).code, 0);
+    // the second attempt ends with a code that is not tried again
+    const line = 'mkdir ~/tried && exit 9; rmdir ~/tried; exit 4';
+    const again = ['--retry', '3', '--backoff', '0s', '--retry-on', '9'];
+    const retried = await rig.bgjob(['run', '--on', 'box', ...again, '--wait', '--', 'sh', '-c', line]);
+    assert.equal(retried.code, 4, retried.stderr);
+    const shown = async (ref: string) => (await rig.json(['show', ref]))[0];
+    assert.equal((await shown('@last')).attempts, 2);
+    const server = ['--on', 'box', '--until', '^up$', '--', 'sh', '-c', 'echo up; exec sleep 1000'];
+    const tested = await rig.bgjob(['with', '-n', 'web', ...server, '--', 'sh', '-c', 'echo tested; exit 5']);
+    assert.equal(tested.code, 5, tested.stderr);
+    assert.equal(tested.stdout, 'tested\n');
+    assert.equal((await shown('web')).state, 'killed');
+    await untilNothingIsLeft(me);
+  });
+
   verbTest(
     'slots hold, a queue and a schedule work',
     async (rig) => {
