@@ -88,6 +88,17 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/queue/last-round.test.ts', name: /a new round takes the place of the last/ },
   },
   {
+    what: 'ls --queue leaves out a job whose supervisor stands still at its end',
+    changes: [
+      {
+        file: 'engine/wait/round.ts',
+        from: '[...[...admitted].filter(isUnmarked).reverse(), ...marked]',
+        to: 'marked',
+      },
+    ],
+    by: { test: 'cli/queue/last-round.test.ts', name: /whose supervisor stands still at its end/ },
+  },
+  {
     what: 'the log of a job that was stopped is searched for a failure',
     changes: [
       {

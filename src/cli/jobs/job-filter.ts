@@ -142,8 +142,9 @@ export function pickJobs(home: Home, here: Here, choice: Choice, whole = false):
       const view = observe(home, id);
       return view?.kind === 'live' && isNear(here, everywhere, view);
     };
-    const hasLive = waiting.queued.length > 0 || [...overview.queue(queue).running].some(isHere);
-    return { queue, ...endedInLastRound(home, scope, most ?? ENDED_MOST, hasLive) };
+    const { running, admitted } = overview.queue(queue);
+    const hasLive = waiting.queued.length > 0 || [...running].some(isHere);
+    return { queue, ...endedInLastRound(home, scope, most ?? ENDED_MOST, hasLive, admitted) };
   };
   const rounds = whole || states.size > 0 ? [] : queues.map((queue) => roundOf(queue));
   const inRound = new Set(rounds.flatMap(({ ids }) => ids));

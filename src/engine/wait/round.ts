@@ -137,13 +137,15 @@ export function lastAnswered(home: Home, scope: RoundScope): JobView[] {
  * The jobs of a queue that ended in its last round, the latest first, at most `most`; `more`: there are
  * others. The last round is the one for which `wait --queue` would wait now, or the one that it answered
  * last, if no job was added since. Of the project the records of ends that are in no answered round are read:
- * at most as many as gc keeps.
+ * at most as many as gc keeps. `admitted`: the jobs in the slots, listed before. One of them may have ended
+ * and have no marker yet, because its supervisor is stopped or slow.
  */
 export function endedInLastRound(
   home: Home,
   scope: RoundScope & { queue: string },
   most: number,
   hasLive: boolean,
+  admitted: ReadonlySet<JobId>,
 ): { ids: JobId[]; more: boolean } {
   const answered = readAnsweredRound(home, keyOfRound(scope));
   const base: Bounds = answered ?? beginRounds(home);
@@ -151,12 +153,14 @@ export function endedInLastRound(
   const names = newestNames(endedNames(home), Number.POSITIVE_INFINITY, 0, (name) => {
     return keys === null || keys.has(projectOfName(name));
   });
+  const marked = names.flatMap((name) => idOfName(name) ?? []);
+  const isUnmarked = (id: JobId) => !marked.includes(id) && observe(home, id)?.kind === 'ended';
+  const ended = [...[...admitted].filter(isUnmarked).reverse(), ...marked];
   const find = (isInRound: (id: JobId) => boolean): JobId[] => {
     const ids: JobId[] = [];
-    for (const name of names) {
-      const id = idOfName(name);
+    for (const id of ended) {
       if (ids.length > most) break;
-      if (id === undefined || !isInRound(id)) continue;
+      if (!isInRound(id)) continue;
       const view = observe(home, id);
       if (view && isInScope(home, scope, view)) ids.push(id);
     }

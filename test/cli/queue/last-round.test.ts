@@ -1,6 +1,9 @@
 /** `ls --queue`: below the jobs that run or wait, those that ended in the last round of the queue. */
 import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { letterOf } from '../../rig/processes.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
+import { until } from '../../rig/until.ts';
 
 /** The ids of the table, from above. */
 async function shown(rig: Rig, ...words: string[]): Promise<number[]> {
@@ -58,3 +61,26 @@ rigTest(
     assert.deepEqual(await shown(rig, '--tag', 'none'), []);
   },
 );
+
+rigTest('a job whose supervisor stands still at its end is not missing', async (rig) => {
+  const puppet = await rig.puppet();
+  await add(rig, '--', ...puppet.command);
+  await rig.untilState(1, 'running');
+  const owner = rig.ownerPid(1);
+  process.kill(owner, 'SIGSTOP');
+  await until(
+    () => letterOf(owner),
+    (letter) => letter === 'T',
+    'a supervisor that stands still',
+  );
+  await puppet.exit(3);
+  const exit = rig.file(1, 'exit.1');
+  await until(() => fs.readFileSync(exit, 'latin1').trim(), Boolean, 'the status that the shim writes');
+  // after a while the end counts as it is recorded, although no process has published it
+  fs.utimesSync(exit, 0, 0);
+  assert.match((await rig.bgjob(['status', '1'])).stdout, /^1 exited 3/);
+  assert.deepEqual(await shown(rig), [1]);
+  process.kill(owner, 'SIGCONT');
+  await rig.untilLeft(1);
+  assert.deepEqual(await shown(rig), [1], 'once');
+});
