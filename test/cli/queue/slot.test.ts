@@ -17,7 +17,8 @@ const go = (rig: Rig, id: number, code = 0): void =>
 /** What it printed, once it has. */
 const said = (rig: Rig, id: number): Promise<string[]> =>
   until(
-    () => rig.log(id).match(/^slot .*$/gm) ?? [],
+    // a job that waits has no log yet
+    () => (fs.existsSync(rig.file(id, 'out/log')) ? (rig.log(id).match(/^slot .*$/gm) ?? []) : []),
     (lines) => lines.length > 0,
     `the slot of ${id}`,
   );
@@ -127,7 +128,10 @@ rigTest('the lines of a batch, a terminal, stdin: all of them have a number', as
   assert.equal((await rig.bgjob(['run', '-Q', 'gpu', '--batch', '-'], { input })).code, 0);
   const pty = await rig.run(['-Q', 'gpu', '--pty', 'echo "slot $BGJOB_SLOT"']);
   const fed = await rig.run(['-Q', 'gpu', '--stdin', 'hold', 'read -r word; echo "slot $BGJOB_SLOT $word"']);
-  await rig.bgjob(['send', String(fed), 'hello']);
+  // nothing can be sent to a job that waits
+  await rig.untilState(fed, 'running');
+  await rig.shimOf(fed);
+  assert.equal((await rig.bgjob(['send', String(fed), 'hello'])).code, 0);
   assert.equal((await rig.bgjob(['wait', '--all'])).code, 0);
   for (let id = 1; id <= 12; id++) assert.match(rig.log(id), /^slot [12]\n$/);
   assert.match(rig.log(pty), /^slot [12]\r?\n$/);
