@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { type Rig, rigTest } from '../../rig/rig.ts';
+import { until } from '../../rig/until.ts';
 
 /** The ids that `ls -q ARGS` prints. */
 const ids = async (rig: Rig, args: string[] = [], cwd = rig.project): Promise<string> =>
@@ -77,6 +78,12 @@ rigTest('20 that ended; -n for more, and a line that says so', async (rig) => {
   assert.equal(
     (await rig.bgjob(['run', '-Q', 'q', '--slots', '4', '-w', '--batch', '-'], { input })).code,
     0,
+  );
+  // an end that its supervisor has not published yet is shown beside these 20
+  await until(
+    () => fs.readdirSync(`${rig.home}/ended`).length,
+    (count) => count === 23,
+    'the markers of all ends',
   );
   const listed = await rig.bgjob(['ls']);
   assert.equal(listed.stdout.trim().split('\n').length, 21);
