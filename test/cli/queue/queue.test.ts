@@ -8,11 +8,12 @@ import { type Answer, type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 import { sleepsOn } from '../../rig/waiters.ts';
 
-/** A job of a queue that runs until the test ends it. */
+/** A job of a queue that runs, and is on record as running, until the test ends it. */
 async function busy(rig: Rig, ...options: string[]): Promise<Puppet> {
   const puppet = await rig.puppet();
-  await rig.run([...options, '--', ...puppet.command]);
+  const id = await rig.run([...options, '--', ...puppet.command]);
   await puppet.ready();
+  await rig.untilState(id, 'running');
   return puppet;
 }
 
