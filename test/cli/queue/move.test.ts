@@ -67,7 +67,11 @@ rigTest('a job that is moved while a supervisor looks for the next one is starte
   await second.ready();
   // the supervisor has read the list by now. This is the instant between the rename of `move` and its stamp
   const waiting = join(rig.home, 'queues', 'api', 'waiting');
-  const name = fs.readdirSync(waiting).sort()[0];
+  const [name] = await until(
+    () => fs.readdirSync(waiting).sort(),
+    ({ length }) => length === 2,
+    'that the second job has no entry any more',
+  );
   fs.renameSync(join(waiting, name!), join(waiting, `400000${name!.slice(6)}`));
   await second.exit(0);
   const order = join(rig.project, 'order');
