@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Found, findings, onlyFinding, within } from '../../rig/doctor.ts';
 import { cannotMount, fill, fillInodes, onMount, succeeds } from '../../rig/mounts.ts';
 import { cannotUnshare, inPidNamespace, withFile, withReadOnly } from '../../rig/namespaces.ts';
-import { isRunning } from '../../rig/processes.ts';
+import { isRunning, processesNaming } from '../../rig/processes.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 
@@ -244,6 +244,11 @@ async function killMachinery(rig: Rig, id: number, whole = false): Promise<void>
 rigTest('a lost job that left something running', async (rig) => {
   const id = await rig.run(['-n', 'web', '--', 'sh', '-c', 'sleep 1000 & sleep 1000']);
   assert.deepEqual(await findings(rig), []);
+  await until(
+    () => processesNaming(rig.dir).filter(({ command }) => command === 'sleep 1000').length,
+    (count) => count === 2,
+    'both of its processes',
+  );
   await killMachinery(rig, id);
   const found = await onlyFinding(rig, 'job-adrift', withSteps(rig, 0));
   assert.match(found.message, /^web 1 is lost, but 3 processes of it still run$/);

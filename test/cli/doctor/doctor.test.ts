@@ -181,6 +181,7 @@ rigTest(
     assert.equal(refused.code, 125);
     assert.match(refused.stderr, /another pid namespace[^\n]*\n {2}hint: [^\n]*bwrap --proc/);
     const job = await rig.run(['--', 'sleep', '1000']);
+    await rig.untilState(job, 'running');
     for (const verb of ['kill', 'pause', 'resume', 'restart']) {
       const { code, stderr } = await within(rig, foreign, [verb, String(job)]);
       assert.equal(code, 125, verb);

@@ -156,6 +156,7 @@ rigTest('a self-test that is killed: no schedule starts jobs for ever', async (r
 
 rigTest('the processes of another home live on', async (rig) => {
   const id = await rig.run(['--', 'sleep', '1000']);
+  await rig.untilState(id, 'running');
   const env = ownTemporary(rig);
   const { code, stdout } = await rig.bgjob(['doctor', '--self-test=lock,kill'], { env });
   assert.equal(code, 0, stdout);
