@@ -62,7 +62,12 @@ export async function slayListener(rig: Rig, whole: boolean): Promise<void> {
   );
   const pids = [pid!];
   if (whole) {
-    const [{ id }] = (await listenersOf(rig)).filter(({ state }) => state === 'running');
+    // it answers before its supervisor has recorded that it runs
+    const [{ id }] = await until(
+      async () => (await listenersOf(rig)).filter(({ state }) => state === 'running'),
+      ({ length }) => length > 0,
+      'the job of the listener',
+    );
     const { shim, watcher } = await rig.shimOf(id);
     const shell = parentOf(pid!);
     pids.unshift(watcher, rig.ownerPid(id), shim, shell);

@@ -9,7 +9,7 @@ import { listenerOf } from '../../../src/engine/automation/service-jobs.ts';
 import { addTemplate } from '../../../src/job/automation/template-records.ts';
 import { openHome } from '../../../src/job/home/home.ts';
 import { bearer, send } from '../../rig/http.ts';
-import { freePort } from '../../rig/ports.ts';
+import { lastingPort } from '../../rig/ports.ts';
 import { ROOT, rigTest } from '../../rig/rig.ts';
 import { triggerCalled } from '../../rig/triggerrecord.ts';
 import { addTrigger, listenerPid, listenersOf, removeTriggers, slayListener } from '../../rig/triggers.ts';
@@ -27,7 +27,7 @@ function occupy(port: number, host = '127.0.0.1'): Promise<Server> {
 const release = (server: Server): Promise<unknown> => new Promise((resolve) => server.close(resolve));
 
 rigTest('one listener for all triggers of an address and port, another for another', async (rig) => {
-  const port = await freePort();
+  const port = await lastingPort();
   const [a, b, c] = [
     await addTrigger(rig, ['a', 'true']),
     await addTrigger(rig, ['b', 'true']),
@@ -99,8 +99,8 @@ rigTest('listeners that do not listen yet do not hold up the others', async (rig
 });
 
 rigTest('a port that somebody else has: add fails, says who, and writes nothing', async (rig) => {
-  const server = await occupy(0);
-  const { port } = server.address() as { port: number };
+  const port = await lastingPort();
+  const server = await occupy(port);
   const { code, stdout, stderr } = await rig.bgjob([
     'trigger',
     'add',
@@ -211,7 +211,8 @@ rigTest(
     assert.equal(first.status, 202, 'by the next');
     assert.deepEqual(await deliver(), { status: 409, id: first.id });
     assert.notEqual(listenerPid(rig), old);
-    const served = (await listenersOf(rig)).filter(({ state }) => state === 'running');
+    // it answers before its supervisor has recorded that it runs
+    const served = (await listenersOf(rig)).filter(({ state }) => ['starting', 'running'].includes(state));
     assert.equal(served.length, 1);
     assert.match(
       (await rig.bgjob(['boot'])).stdout,
