@@ -5,14 +5,19 @@ import { join } from 'node:path';
 import { missing } from '../../rig/needs.ts';
 import { type Answer, BGJOB, type Rig, rigTest } from '../../rig/rig.ts';
 import { eventsOf, startedBy, untilEvents } from '../../rig/schedules.ts';
+import { until } from '../../rig/until.ts';
 
 /** `bgjob ARGS` of a process that can gain no privileges, as it is in a sandbox without namespaces. */
 const confined = (rig: Rig, ...args: string[]): Promise<Answer> =>
   rig.start('setpriv', ['--no-new-privs', process.execPath, '--', BGJOB, ...args]).answer;
 
-/** The services that live, and whether each can gain privileges. */
+/** The services that live, and whether each can gain privileges. One serves before it is on record as running. */
 async function services(rig: Rig): Promise<string[]> {
-  const own = (await rig.json(['ls', '-a', '-n', '50'])).filter((job) => job.origin?.kind === 'own');
+  const own = await until(
+    async () => (await rig.json(['ls', '-a', '-n', '50'])).filter((job) => job.origin?.kind === 'own'),
+    (jobs) => jobs.every(({ state }) => state !== 'starting'),
+    'what becomes of the services',
+  );
   return own
     .filter(({ state }) => state === 'running')
     .map(({ id }) => fs.readFileSync(`/proc/${rig.ownerPid(id)}/status`, 'utf8'))
@@ -58,7 +63,7 @@ rigTest(
     // kill starts none; this would, were it confined as the schedule
     assert.equal((await confined(rig, 'ls')).code, 0);
     const { stdout } = await confined(rig, 'ls', '--json', '-a');
-    assert.doesNotMatch(stdout, /"state":"running"/);
+    assert.doesNotMatch(stdout, /"state":"(starting|running)"/);
     assert.equal((await rig.bgjob(['ls'])).code, 0);
     await rig.bgjob(['boot']);
     assert.deepEqual(await services(rig), ['0']);

@@ -62,6 +62,7 @@ rigTest('a scheduler whose program was replaced goes over to the new one when it
   makeNewer(rig, 'schedules', 'far');
   assert.equal((await rig.bgjob([...add, 'last', 'true'])).code, 0);
   await until(logOf, (times) => times === 2, 'a process of the new program');
+  await rig.untilState(1, 'running');
   const own = (await rig.json(['ls', '-a'])).filter((job) => job.origin?.kind === 'own');
   assert.deepEqual(
     own.map(({ id, state }) => [id, state]),
