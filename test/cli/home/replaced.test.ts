@@ -10,11 +10,11 @@ import { join } from 'node:path';
 import { readJson, runPuppet, slay, untilGone, untilPublished } from '../../chaos/death.ts';
 import { cannotMount, succeeds } from '../../rig/mounts.ts';
 import { multiply } from '../../rig/multiply.ts';
-import { letterOf, openFiles } from '../../rig/processes.ts';
+import { letterOf } from '../../rig/processes.ts';
 import type { Puppet } from '../../rig/puppet.ts';
 import { Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
-import { waiterOf } from '../../rig/waiters.ts';
+import { sleepsOn, waiterOf } from '../../rig/waiters.ts';
 
 /** A job under way, with everything of ours that will write its end. */
 async function begin(
@@ -108,6 +108,11 @@ rigTest('the home is moved, and then the supervisor is killed: its adopter finds
   const command = ['run', '--', ...other.command];
   assert.equal((await rig.bgjob(command, { env: { BGJOB_HOME: path } })).stdout, '1\n');
   await other.ready();
+  await until(
+    () => readJson(join(path, 'jobs/1/state.json'))?.status.phase,
+    (phase) => phase === 'running',
+    'the state of the other',
+  );
   await slay(ours[2]!);
   await untilPublished(rig, 1, 2);
   const ownersThere = fs.readdirSync(join(path, 'jobs/1')).filter((name) => name.startsWith('owner.'));
@@ -172,8 +177,9 @@ rigTest(
     assert.ok(succeeds('mount', '-t', 'tmpfs', 'none', outer));
     try {
       await puppet.exit(7);
-      // the shim has written the status; it leaves when the owner has tried to tell the end
-      await untilGone(ours[0]!);
+      // the shim has written the status; it leaves when the owner has tried to tell the end, and the watcher,
+      // which also keeps the job alive
+      await untilOver(ours.slice(0, 2));
     } finally {
       assert.ok(succeeds('umount', outer));
     }
@@ -216,7 +222,7 @@ rigTest(
 rigTest('who waits for a job of a home that another one replaced is not told of the other', async (rig) => {
   const { puppet } = await begin(rig, false);
   const waiting = rig.startBgjob(['wait', '1']);
-  const asleep = () => openFiles(waiting.child.pid!).includes(rig.file(1, 'alive'));
+  const asleep = () => sleepsOn(waiting.child.pid!, rig.file(1, 'alive'));
   await until(asleep, Boolean, 'the waiter to wait');
   const moved = join(rig.dir, 'moved');
   fs.renameSync(rig.home, moved);
