@@ -10,6 +10,14 @@ import { until } from '../../rig/until.ts';
 /** A job that does each line that is sent to it. */
 const SHELL = ['--stdin', 'hold', '--', 'bash', '-c', 'while IFS= read -r line; do eval "$line"; done'];
 
+/** Starts it; returns when lines can be sent to it: `send` waits for two seconds and no longer. */
+async function start(rig: Rig, ...options: string[]): Promise<number> {
+  const id = await rig.run([...options, ...SHELL]);
+  await rig.untilState(id, 'running');
+  await rig.shimOf(id);
+  return id;
+}
+
 /** Has the job do a line; returns when it did. */
 async function make(rig: Rig, id: number, line: string): Promise<void> {
   const done = `${rig.dir}/done`;
@@ -44,7 +52,7 @@ const untilEmptied = (rig: Rig, id: number, bytes: number, stream: 'log' | 'err'
 const LINES = Array.from({ length: 300 }, (_, n) => `line ${n + 1}\n`).join('');
 
 rigTest('what follows `> /dev/stderr` reaches who waits, who follows and who comes back', async (rig) => {
-  const id = await rig.run(SHELL);
+  const id = await start(rig);
   await make(rig, id, 'for n in {1..300}; do echo line $n; done');
   await untilSeen(rig, id, LINES.length);
   const following = rig.startBgjob(['tail', '-f', '--full', String(id)]);
@@ -82,25 +90,25 @@ rigTest('what follows `> /dev/stderr` reaches who waits, who follows and who com
 rigTest(
   'emptied again and again, by others too: a half line before is no beginning of a line after',
   async (rig) => {
-    const id = await rig.run(SHELL);
+    const id = await start(rig);
     const log = rig.file(id, 'out/log');
     const waiting = rig.startBgjob(['wait', String(id), '--until', '^READY$']);
     const following = rig.startBgjob(['tail', '-f', '--since', '0', '--json', String(id)]);
+    const pieces = (): any[] =>
+      following
+        .stdout()
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line));
     let gone = 0;
+    let emptied = 0;
     const texts: string[] = [];
     for (const text of ['one\n', 'two\nREA', 'DY\n', `${'x'.repeat(40)}\n`]) {
       await make(rig, id, `printf '${text.replaceAll('\n', '\\n')}'`);
       texts.push(text);
       await until(
-        () =>
-          following
-            .stdout()
-            .trim()
-            .split('\n')
-            .filter(Boolean)
-            .map((line) => JSON.parse(line).text ?? '')
-            .join(''),
-        (all) => all === texts.join(''),
+        () => pieces().map((piece) => piece.text ?? ''),
+        (all) => all.join('') === texts.join(''),
         `${text} is followed`,
       );
       // what the follower has seen, the supervisor may not have: then more is gone than is told
@@ -108,15 +116,18 @@ rigTest(
       if (gone === 0) await untilSeen(rig, id, size);
       fs.truncateSync(log);
       gone += size;
+      emptied++;
+      // a log that is longer by the next look than it was before has lost nothing that can be seen
+      await until(
+        () => pieces().filter((piece) => piece.emptied > 0),
+        ({ length }) => length === emptied,
+        'that the follower sees the emptying',
+      );
     }
-    const pieces = following
-      .stdout()
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    for (const [n, { from, to }] of pieces.entries())
-      assert.ok(to >= from && from >= (pieces[n - 1]?.to ?? 0), 'offsets never go back');
-    assert.ok(pieces.at(-1).to >= gone, `${pieces.at(-1).to} of ${gone}`);
+    const all = pieces();
+    for (const [n, { from, to }] of all.entries())
+      assert.ok(to >= from && from >= (all[n - 1]?.to ?? 0), 'offsets never go back');
+    assert.ok(all.at(-1).to >= gone, `${all.at(-1).to} of ${gone}`);
     await make(rig, id, 'echo READY');
     assert.equal((await waiting.answer).code, 0);
     await rig.bgjob(['send', String(id), 'exit']);
@@ -125,7 +136,7 @@ rigTest(
 );
 
 rigTest('stderr has a log of its own, and empties that alone', async (rig) => {
-  const id = await rig.run(['--split', ...SHELL]);
+  const id = await start(rig, '--split');
   await make(rig, id, 'echo out; for n in {1..300}; do echo line $n; done >&2');
   const following = rig.startBgjob(['tail', '-f', '--full', '--err', String(id)]);
   await until(following.stdout, (text) => text === LINES, 'all lines are followed');
@@ -140,7 +151,7 @@ rigTest('stderr has a log of its own, and empties that alone', async (rig) => {
 });
 
 rigTest('what an emptied log holds at the end is known when the end is told', async (rig) => {
-  const id = await rig.run(SHELL);
+  const id = await start(rig);
   await make(rig, id, 'for n in {1..300}; do echo line $n; done');
   await untilSeen(rig, id, LINES.length);
   await rig.bgjob(['send', String(id), 'echo last > /dev/stdout; exit']);
