@@ -88,6 +88,11 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/queue/last-round.test.ts', name: /a new round takes the place of the last/ },
   },
   {
+    what: 'a queue cannot be removed while the supervisor of its last job is about to leave',
+    changes: [{ file: 'cli/commands/queue.ts', from: '    await untilLeft(home, name);', to: '' }],
+    by: { test: 'cli/queue/queue.test.ts', name: /a job that has ended is not in the way/ },
+  },
+  {
     what: 'ls --queue leaves out a job whose supervisor stands still at its end',
     changes: [
       {

@@ -1,7 +1,9 @@
 /** `bgjob queue`: lists queues, and sets, pauses, resumes or removes one. */
 import { errnoOf } from '../../base/result.ts';
 import { attendQueue } from '../../engine/queue/admission.ts';
+import { QueueStatus } from '../../engine/queue/queue-status.ts';
 import { finishRemovals, removeQueue } from '../../engine/queue/remove-queue.ts';
+import { waitUnlocked } from '../../engine/wait/job-end.ts';
 import { fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import { isPaused, makeQueue, setPaused, writeSlots } from '../../job/queue/queue-files.ts';
@@ -43,10 +45,22 @@ function pause(home: Home, name: string, paused: boolean): void {
   if (isPaused(queue) !== paused) throw Object.assign(new Error(queue.paused), { code: 'EISDIR' });
 }
 
+/** How long a call waits for supervisors that are about to leave a queue, milliseconds. */
+const LEAVE_MS = 10_000;
+
+/** An ended job keeps its slot until its supervisor has moved the queue on: the queue is not in use then. */
+async function untilLeft(home: Home, name: string): Promise<void> {
+  const { admitted, running } = new QueueStatus(home, name);
+  if (running.size > 0) return;
+  const abort = AbortSignal.timeout(LEAVE_MS);
+  for (const id of admitted) if (!abort.aborted) await waitUnlocked(home.job(id), abort);
+}
+
 async function remove(context: Context, home: Home, name: string): Promise<Result<Exit>> {
   const { output } = context;
   try {
     finishRemovals(home);
+    await untilLeft(home, name);
     const dropped = removeQueue(home, name);
     if (!dropped.ok) {
       // a job that was added meanwhile may have found no queue for an instant

@@ -80,11 +80,28 @@ rigTest('remove: refused while jobs run or wait, and then nothing is lost', asyn
   );
   await puppet.exit(0);
   assert.equal((await rig.bgjob(['wait', '2'])).code, 0);
-  await rig.untilLeft(2);
   assert.equal((await rig.bgjob(['queue', 'remove', 'api'])).stdout, 'api: removed\n');
   assert.deepEqual(fs.readdirSync(join(rig.home, 'queues')), []);
   // it is made again by its next job, and of the old one nothing counts
   assert.equal((await rig.bgjob(['run', '-w', '-Q', 'api', '--', 'true'])).code, 0);
+});
+
+rigTest('remove: a job that has ended is not in the way, however slow its supervisor is', async (rig) => {
+  const puppet = await busy(rig, '-Q', 'api');
+  // as its supervisor does until it has moved the queue on
+  const alive = rig.file(1, 'alive');
+  const lock = fs.openSync(alive, fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
+  await puppet.exit(0);
+  assert.equal((await rig.bgjob(['wait', '1'])).code, 0);
+  await rig.untilLeft(1);
+  const call = rig.startBgjob(['queue', 'remove', 'api']);
+  await until(
+    () => sleepsOn(call.child.pid!, alive) || call.child.exitCode !== null,
+    Boolean,
+    'a call that waits for the supervisor',
+  );
+  fs.closeSync(lock);
+  assert.deepEqual(await call.answer, { code: 0, stdout: 'api: removed\n', stderr: '' });
 });
 
 rigTest('remove: refused also where jobs only wait', async (rig) => {
