@@ -50,6 +50,8 @@ rigTest('the ids of jobs: run, run --reuse, a batch, restart of one and of sever
 rigTest('several that are killed: all of them are, and each is told', async (rig) => {
   const puppets = [await rig.puppet(), await rig.puppet(), await rig.puppet()];
   for (const { command } of puppets) await rig.run(['--', ...command]);
+  // a job that is stopped before it runs is cancelled
+  for (const puppet of puppets) await puppet.ready();
   const lines = (await told(rig, 'kill 1 2 3')).trimEnd().split('\n').sort();
   assert.equal(lines.length, 3);
   for (const [n, line] of lines.entries()) assert.match(line, new RegExp(`^${n + 1} killed `));
