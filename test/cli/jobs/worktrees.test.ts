@@ -16,7 +16,8 @@ rigTest(
     assert.match(await status(one), /^web 1 (starting|running)/);
     assert.match(await status(two), /^web 2 (starting|running)/);
     assert.match(await status(join(two, 'src', 'deep')), /^web 2 /, 'from a folder below');
-    await rig.untilState(1, 'running');
+    // a job that is stopped before it runs is cancelled
+    for (const id of [1, 2]) await rig.untilState(id, 'running');
     const killed = await rig.bash('bgjob kill web', { cwd: join(two, 'src') });
     assert.match(killed.stdout, /^web 2 killed/);
     assert.match(await status(one), /^web 1 running/, 'the other one goes on');
