@@ -93,8 +93,10 @@ for (const [signal, wanted] of [
 ] as const)
   rigTest(`${signal} in the middle: the call dies of it, and nothing is left`, async (rig) => {
     const env = ownTemporary(rig);
-    const call = rig.startBgjob(['doctor', '--self-test=fifo,schedule,kill'], { env });
-    // the scheduler has started a job; the next check stops one
+    // checks are made in the order of their list: three follow on the schedule, so that the call is not through
+    // when its scheduler has started a job
+    const checks = 'fifo,schedule,trigger,lock,records';
+    const call = rig.startBgjob(['doctor', `--self-test=${checks}`], { env });
     await until(
       () => pathsBelow(env.TMPDIR).some((path) => path.endsWith('/fired')),
       Boolean,
