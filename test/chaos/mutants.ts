@@ -340,6 +340,20 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'unit/engine/targets/far-records.test.ts', name: /a damaged end record is no end/ },
   },
   {
+    what: 'a reader that was slow takes the end of an attempt for that of the job',
+    changes: [
+      {
+        file: 'engine/observe/observe.ts',
+        from: 'return observe(home, id);\n  const exit',
+        to: 'return undefined;\n  const exit',
+      },
+    ],
+    by: {
+      test: 'unit/engine/observe/observe-queued.test.ts',
+      name: /it is put back after its state was read/,
+    },
+  },
+  {
     what: 'a job on a target is lost when its service is killed',
     changes: [
       {

@@ -139,6 +139,8 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
   const again = readState(job);
   if (again.kind === 'read' && again.value.status.phase === 'ended')
     return { kind: 'ended', id, spec, status: again.value.status, state: again.value };
+  // or it put the job back into its queue: `exit.N` is of an attempt that another one follows
+  if (hasMoved(job, owner, state)) return observe(home, id);
   const exit = readExit(job, attempt);
   if (exit) {
     const end = endWithoutOwner(status, exit.at, exit.code, readStops(job), startByShim(job, identity));
