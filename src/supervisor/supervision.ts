@@ -271,6 +271,11 @@ export class Supervision {
 
   processes = (onFound?: OnFound): Promise<ProcessStat[]> => findJobProcesses(this, onFound);
 
+  /** Our shim has not recorded the main process: until then its own children look like processes of the job. */
+  get isForking(): boolean {
+    return this.shimPid !== undefined && !this.shimEnded && readShimRecord(this).main === undefined;
+  }
+
   /** Also a job that waits in its queue again. */
   get isOver(): boolean {
     return this.status.phase === 'ended' || this.isRequeued;

@@ -354,6 +354,11 @@ export const MUTANTS: Mutant[] = [
     },
   },
   {
+    what: 'a stop that comes while the shim forks signals the watcher, and not the job',
+    changes: [{ file: 'supervisor/stop/stop-tree.ts', from: 'owner.isForking && ', to: 'false && ' }],
+    by: { test: 'unit/supervisor/stop/stop-tree.test.ts', name: /the watcher is found before the job/ },
+  },
+  {
     what: 'a job on a target is lost when its service is killed',
     changes: [
       {

@@ -30,6 +30,7 @@ interface Stoppable {
   stopped: number;
   forced: number;
   isSwept: boolean;
+  readonly isForking: boolean;
   processes(onFound: OnFound): Promise<ProcessStat[]>;
   isOurs(pid: number): boolean;
   checkMain(): void;
@@ -37,6 +38,10 @@ interface Stoppable {
   waitNudge(ms: number): Promise<void>;
   dispatch(event: Event): void;
 }
+
+/** The shim may take so long to record the main process. It may also be stopped, or the job has emptied the record. */
+const START_MS = 3000;
+const FORK_POLL_MS = 3;
 
 type SweptJob = Pick<Stoppable, 'job' | 'attempt' | 'status'>;
 
@@ -51,6 +56,10 @@ export async function stopTree(owner: Stoppable): Promise<void> {
     owner.dispatch({ type: 'swept', at: systemClock.now() });
     return;
   }
+  // the first signal would go to its watcher, and the job, which is younger, would get none until the grace ends
+  const begunMs = systemClock.monotonic();
+  while (owner.isForking && !now().ended && systemClock.monotonic() - begunMs < START_MS)
+    await systemClock.sleep(FORK_POLL_MS);
   const { known, forced, survivors } = await stopProcesses({
     claimFirst: (first) => claimFirstSignal(owner.job, owner.attempt, first),
     request: () => now().stop,
