@@ -82,9 +82,9 @@ async function killOne(
     });
   } else {
     output.line(killedText(done.value, systemClock.now()));
-    // a later call may have shortened the grace
-    const isEndOfStop = before.kind === 'live' && after.kind === 'ended';
-    const { graceMs, signal } = (isEndOfStop && after.status.stop) || stop;
+    // a later call may have shortened the grace; none is left where this call killed the job of a slow owner
+    const last = before.kind === 'live' && after.kind === 'ended' ? after.status.stop : null;
+    const { graceMs, signal } = last && last.graceMs > 0 ? last : stop;
     const note = forcedNote(forced, graceMs, signal);
     if (note !== undefined) output.note(note);
     if (unseen && before.spec.target) output.note(unseenThereText(before.spec.target));
