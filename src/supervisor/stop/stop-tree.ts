@@ -39,8 +39,11 @@ interface Stoppable {
   dispatch(event: Event): void;
 }
 
-/** The shim may take so long to record the main process. It may also be stopped, or the job has emptied the record. */
-const START_MS = 3000;
+/**
+ * The shim may take so long to record the main process; less than a `kill` waits for an answer. The shim may be
+ * stopped, or the job may have emptied the record.
+ */
+const START_MS = 1500;
 const FORK_POLL_MS = 3;
 
 type SweptJob = Pick<Stoppable, 'job' | 'attempt' | 'status'>;
