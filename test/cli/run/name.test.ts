@@ -161,6 +161,8 @@ rigTest(
     });
     assert.deepEqual([replaced.code, replaced.stdout], [0, '3\n']);
     assert.match(replaced.stderr, /^replaced web 1: /);
+    // before its start it would be cancelled
+    await rig.untilState(3, 'running');
     assert.match((await rig.bgjob(['status', '1'])).stdout, /^web 1 killed /);
     // the nearest one is meant
     assert.match((await rig.bgjob(['kill', 'web'], { cwd: deep })).stdout, /^web 3 killed /);

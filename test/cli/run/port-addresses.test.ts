@@ -62,6 +62,7 @@ rigTest('what cannot be started again is not stopped', async (rig) => {
   for (const host of ['127.0.0.1', '0.0.0.0']) {
     const { server, port } = await listenOn(host);
     const id = await rig.run(['-n', 'web', '--', 'sleep', '1000']);
+    await rig.untilState(id, 'running');
     for (const again of [
       ['restart', 'web', '--until-port', String(port)],
       ['run', '-n', 'web', '--replace', '--until-port', String(port), '--', 'true'],

@@ -135,6 +135,7 @@ async function orphan(rig: Rig, part: string, options: string[]) {
   const puppet = await rig.puppet();
   const id = await one.run([...options, '--', ...puppet.command]);
   await puppet.ready();
+  await rig.untilState(id, 'running');
   const { watcher } = await rig.shimOf(id);
   one.remove(part);
   await slay(rig.ownerPid(id));

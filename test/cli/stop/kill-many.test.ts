@@ -12,7 +12,11 @@ import { until } from '../../rig/until.ts';
 async function startPlain(rig: Rig, count: number): Promise<number[]> {
   const ids: number[] = [];
   for (let n = 0; n < count; n++) ids.push(await rig.run(['--', 'sleep', '1000']));
-  for (const id of ids) await rig.untilState(id, 'running');
+  for (const id of ids) {
+    await rig.untilState(id, 'running');
+    // a call leaves a job to its owner that has not recorded its main process
+    await rig.shimOf(id);
+  }
   return ids;
 }
 
@@ -65,7 +69,7 @@ rigTest('each job ends as it would alone, and nothing of it is left', async (rig
 
 rigTest('a call that is killed in the grace: the owners go on, and no second signal is sent', async (rig) => {
   const plain = await startPlain(rig, 4);
-  const counting = `n=0; trap 'n=$((n+1)); echo got $n' TERM; echo ready; while :; do read -t 1000 <> <(:); done`;
+  const counting = `n=0; trap 'n=$((n+1)); echo got $n' TERM; exec 3<> <(:); echo ready; while :; do read -t 1000 -u 3; done`;
   const id = await rig.run(['--', 'bash', '-c', counting]);
   await until(
     () => rig.log(id),

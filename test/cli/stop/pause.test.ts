@@ -202,6 +202,7 @@ rigTest('stopped by somebody else is not paused; a paused one is let go on all t
   const puppet = await rig.puppet();
   await rig.run(['--', ...puppet.command]);
   const pid = await puppet.pid();
+  await rig.untilState(1, 'running');
   process.kill(pid, 'SIGSTOP');
   assert.equal((await rig.show(1)).state, 'running');
   const resume = await rig.bgjob(['resume', '1']);

@@ -65,7 +65,7 @@ for (const host of HOSTS)
     const build = await rig.puppet();
     await agent.prompt('build it');
     await agent.tool(runLine('build', build));
-    await build.ready();
+    await rig.untilState(1, 'running');
     const stop = await agent.stop();
     assert.deepEqual(plain(stop.lines), [
       'bgjob: job 1 "build", started since the last prompt, is still running (bgjob wait 1)',
@@ -142,7 +142,7 @@ for (const host of HOSTS)
       await agent.prompt('serve');
       await agent.tool(runLine('dev', server));
       await agent.tool(runLine('build', done));
-      await server.ready();
+      await rig.untilState(1, 'running');
       await done.exit(0);
       await endedAndLeft(rig, 2);
       for (const source of ['compact', 'resume']) {
@@ -280,7 +280,7 @@ rigTest(
     await first.prompt();
     const build = await rig.puppet();
     await first.tool(runLine('build', build));
-    await build.ready();
+    await rig.untilState(1, 'running');
     // the service is a job, too
     const added = await rig.bash("bgjob cron add '0 3 * * *' -n nightly -- sh -c 'exit 9'", {
       env: { CLAUDE_CODE_SESSION_ID: 'first' },

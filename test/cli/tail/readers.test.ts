@@ -82,7 +82,7 @@ rigTest(
   async (rig) => {
     const puppet = await rig.puppet();
     await rig.run(['--', ...puppet.command]);
-    await puppet.ready();
+    await rig.untilState(1, 'running');
     await puppet.print(Array.from({ length: 100 }, (_, n) => `line ${n}\n`).join(''));
     const first = await rig.bgjob(['tail', '1', '--new']);
     assert.match(first.stdout, /^line 60\n/);

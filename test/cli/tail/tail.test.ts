@@ -133,6 +133,7 @@ rigTest('--follow that is interrupted: stdout is the log alone, and it says how 
   const puppet = await rig.puppet();
   await rig.run(['-n', 'web', '--', ...puppet.command]);
   await puppet.print('one\n');
+  await rig.untilState(1, 'running');
   let size = 4;
   const ways: [options: string[], words: string][] = [
     [['-n', '0'], ''],

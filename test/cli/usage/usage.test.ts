@@ -175,6 +175,7 @@ rigTest('each attempt of a queued job has a file of its own, and the last one co
 rigTest('a live job: show, ls --usage and their JSON tell what it uses now', async (rig) => {
   const id = await rig.run([FAMILY]);
   await untilBurnt(rig, id);
+  await rig.untilState(id, 'running');
   const job = await rig.show(id);
   assert.equal(job.usageFrom, 'samples');
   assert.ok(job.cpuMs >= BURNT_MS, `${job.cpuMs}`);

@@ -86,7 +86,7 @@ rigTest(
 rigTest('jobs that wait come, start and are cancelled; each once, however many wait', async (rig) => {
   const puppet = await rig.puppet();
   await rig.run(['-Q', 'q', '--', ...puppet.command]);
-  await puppet.ready();
+  await rig.untilState(1, 'running');
   const call = await startStream(rig);
   await rig.bgjob(['run', '-Q', 'q', '--batch', '-'], { input: 'true\n'.repeat(30) });
   await untilEvents(call, (events) => events.filter((one) => one.event === 'added').length === 30);
