@@ -186,11 +186,17 @@ rigTest(
 
 rigTest('what cannot be started again is not stopped', async (rig) => {
   const program = join(rig.project, 'server.sh');
-  fs.writeFileSync(program, '#!/bin/sh\nexec sleep 1000\n', { mode: 0o755 });
+  fs.writeFileSync(program, '#!/bin/sh\necho up\nexec sleep 1000\n', { mode: 0o755 });
   const place = join(rig.project, 'place');
   fs.mkdirSync(place);
   await rig.run(['-n', 'web', '-C', place, '--', program]);
   await rig.untilState(1, 'running');
+  // a job runs before its program does
+  await until(
+    () => rig.log(1),
+    (log) => log === 'up\n',
+    'the program',
+  );
   fs.renameSync(program, `${program}.away`);
   const noProgram = await rig.bgjob(['restart', 'web']);
   assert.equal(noProgram.code, 127);
