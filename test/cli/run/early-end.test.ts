@@ -40,12 +40,13 @@ for (const { set, spares } of RUNNERS) {
       `a runner that kills by ${name}${pty ? ', --pty' : ''}: the job is 137, not lost`,
       async (rig) => {
         const env = set as unknown as Record<string, string>;
-        const line = 'env; exec sleep 1000';
+        const line = 'env; echo all-printed; exec sleep 1000';
         const started = await rig.bgjob(['run', ...(pty ? ['--pty'] : []), '--', 'sh', '-c', line], { env });
         assert.equal(started.stdout, '1\n');
         assert.match(started.stderr, new RegExp(`^warning: at the end of the CI job .* ${name} .*\n$`));
         assert.ok(started.stderr.includes(`bgjob run -e ${spares} …`), started.stderr);
-        await rig.bgjob(['wait', '1', '--until', value]);
+        // env has ended then
+        await rig.bgjob(['wait', '1', '--until', 'all-printed']);
         const { shim, watcher, main } = await rig.shimOf(1);
         const others = { shim, watcher, owner: rig.ownerPid(1), ...rig.shimRecord(1), main: undefined };
         for (const [role, pid] of Object.entries(others))
