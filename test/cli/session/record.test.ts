@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { processesNaming } from '../../rig/processes.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
+import { until } from '../../rig/until.ts';
 
 const CLAUDE = { CLAUDE_CODE_SESSION_ID: '0b1f-claude' };
 const SECRETS = { CLAUDE_CODE_MESSAGING_SOCKET: '/tmp/s', CLAUDE_CODE_MESSAGING_TOKEN: 'hush-hush' };
@@ -54,7 +56,8 @@ rigTest('a BGJOB_SESSION that is no session is ignored with one note', async (ri
 });
 
 rigTest('a job hands its session on, also one that waited, and one of a batch', async (rig) => {
-  const nested = 'bgjob run -n inner -- true';
+  // it waits: the name is free for the next one
+  const nested = 'bgjob run -w -n inner -- true';
   await ok(rig, ['run', '-w', '--', 'sh', '-c', nested], { env: CLAUDE });
   await ok(rig, ['run', '-w', '-Q', 'q', '--', 'sh', '-c', nested], { env: { BGJOB_SESSION: 'x:1' } });
   const input = `${nested}\nbgjob run -n inner2 -- true\n`;
@@ -110,6 +113,12 @@ rigTest('the ways to speak in the session reach no job, and lie nowhere in the h
   await ok(rig, ['run', '-w', ...given, ...print], { env: SECRETS });
   await ok(rig, ['run', '-w', '-Q', 'q', ...print], { env: SECRETS });
   await ok(rig, ['run', '-w', '--batch', '-', '--on-exit', 'env'], { env: SECRETS, input: 'env\n' });
+  // the processes of --on-exit write into the home, too
+  await until(
+    () => processesNaming(rig.dir),
+    (found) => found.length === 0,
+    'no process',
+  );
   assert.match(rig.log(1), /^OTHER=1$/m);
   for (const path of fs.readdirSync(rig.home, { recursive: true, encoding: 'utf8' })) {
     const stat = fs.statSync(join(rig.home, path), { throwIfNoEntry: false });
