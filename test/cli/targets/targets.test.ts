@@ -260,8 +260,12 @@ boxTest('a schedule runs its job there, and says that it needs a key', async (ri
   assert.match(added.stderr, /key without a passphrase/);
   assert.match(added.stderr, /runs sh -c .* on box in \/\S+, with FIRST SECOND$/m);
   const job = await until(
-    async () => (await rig.json(['ls', '-a'])).find(({ origin }) => origin?.kind === 'schedule'),
-    (found) => found?.state === 'exited',
+    // the newest one may always be under way
+    async () =>
+      (await rig.json(['ls', '-a'])).find(
+        ({ origin, state }) => origin?.kind === 'schedule' && state === 'exited',
+      ),
+    (found) => found !== undefined,
     'a job of the schedule',
   );
   assert.deepEqual([job.exitCode, job.target.name], [3, 'box']);
