@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { readJson } from '../../chaos/death.ts';
 import { bearer, send } from '../../rig/http.ts';
 import { isRunning } from '../../rig/processes.ts';
 import type { Rig } from '../../rig/rig.ts';
@@ -64,14 +65,26 @@ boxTest(
 
 boxTest('an attempt after the first waits for the target, and is not used up', async (rig, box) => {
   const mark = join(rig.dir, 'mark');
-  const script = `[ -e ${mark} ] && exit 0; touch ${mark}; exit 1`;
-  const id = await rig.run(['--on', 'box', '--retry', '1', '--backoff', '3s', '--', 'sh', '-c', script]);
+  const gate = join(rig.dir, 'gate');
+  const held = `while [ ! -e ${gate} ]; do sleep 0.05; done`;
+  const script = `[ -e ${mark} ] && exit 0; touch ${mark}; ${held}; exit 1`;
+  const words = ['--on', 'box', '-Q', 'far', '--retry', '1', '--backoff', '10ms', '--', 'sh', '-c', script];
+  const id = await rig.run(words);
+  await until(
+    () => fs.existsSync(mark),
+    (begun) => begun,
+    'the first attempt',
+  );
+  // the second attempt begins when the target is cut, and not before
+  await rig.bgjob(['queue', 'pause', 'far']);
+  fs.writeFileSync(gate, '');
   await until(
     async () => (await rig.show(id)).attempts,
     (count) => count === 2,
     'the first attempt has failed',
   );
   box.cut();
+  await rig.bgjob(['queue', 'resume', 'far']);
   await untilHeld(rig, id);
   box.mend();
   await rig.bgjob(['targets', 'box']);
@@ -81,9 +94,13 @@ boxTest('an attempt after the first waits for the target, and is not used up', a
 boxTest('the next attempt begins after the backoff', async (rig) => {
   const words = ['--on', 'box', '--retry', '3', '--backoff', '10ms', '--', 'sh', '-c', 'exit 6'];
   const id = await rig.run(words);
-  // a service that is not woken looks for jobs that wait each ten seconds
-  assert.equal((await rig.bgjob(['wait', '--timeout', '25s', String(id)])).code, 6);
-  assert.equal((await rig.show(id)).attempts, 4);
+  assert.equal((await rig.bgjob(['wait', String(id)])).code, 6);
+  const { attempts, status } = readJson(rig.file(id, 'state.json'));
+  const begun = [...attempts.slice(1), status].map(({ startedAt }: { startedAt: number }) => startedAt);
+  const pauses = begun.map((at: number, n: number) => at - attempts[n].endedAt);
+  // a service that is not woken looks for jobs that wait each ten seconds: then no pause is shorter
+  assert.equal(pauses.length, 3);
+  assert.ok(Math.min(...pauses) < 9000, `${pauses}`);
 });
 
 boxTest('a service that is killed while jobs wait for the target loses none', async (rig, box) => {
