@@ -98,7 +98,11 @@ rigTest('who does not read is told: not held, ended, closed, queued, after --eof
   const deaf = await hold(rig, 'sh', '-c', 'cat; exec sleep 1000');
   assert.equal((await rig.bgjob(['send', 'job', 'x', '--eof'])).code, 0);
   await refused('job', /the stdin of job \d+ was ended before \(send --eof\)/);
-  assert.equal(rig.log(deaf), 'x\n');
+  await until(
+    () => rig.log(deaf),
+    (text) => text === 'x\n',
+    'what was sent',
+  );
   await refused('none', /no job "none"/);
   assert.equal(closed, 2);
   await rig.bgjob(['kill', '1', '3', '4', 'job']);
