@@ -137,7 +137,8 @@ rigTest('a watcher that quits at end of file stays alive with hold, and ends wit
   fs.writeFileSync(join(rig.project, 'in.js'), 'export const a = 2;\n');
   await until(
     () => built(id),
-    (count) => count === 2,
+    // a file that is written may be seen twice
+    (count) => count >= 2,
     'the second build',
   );
   assert.equal((await rig.show(id)).state, 'running');
