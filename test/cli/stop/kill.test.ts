@@ -134,6 +134,7 @@ rigTest('a record that names somebody else: nobody is signalled', async (rig) =>
   await rig.untilState(1, 'running');
   await puppet.exit(0);
   await rig.bgjob(['wait', '1']);
+  await rig.untilLeft(1);
   assert.ok(!isRunning(main));
   fs.writeFileSync(rig.file(1, 'shim'), stat.repeat(3));
   fs.rmSync(rig.file(1, 'state.json'));

@@ -25,6 +25,7 @@ async function ran(rig: Rig, script: string, size: number): Promise<string> {
     (bytes) => bytes.length >= 16 && bytes.readDoubleLE(bytes.length - 8) === size,
     'the last sample',
   );
+  await rig.untilLeft(1);
   return times;
 }
 
