@@ -20,7 +20,7 @@ rigTest('--until-cmd: runs in the directory of the job, with its id, until it ex
     (lines) => lines > 2,
     'two attempts',
   );
-  assert.equal(call.stdout(), '1\n');
+  await until(call.stdout, (text) => text === '1\n', 'its id, while it waits');
   fs.writeFileSync(join(sub, 'up'), '');
   const { code, stderr } = await call.answer;
   assert.equal(code, 0, stderr);
