@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { attemptQuietly } from '../../../src/base/result.ts';
-import { slay, stopWatcher } from '../../chaos/death.ts';
+import { readJson, slay, stopWatcher } from '../../chaos/death.ts';
 import { Cleaner } from '../../rig/cleaner.ts';
 import { isRunning, letterOf, readsOf } from '../../rig/processes.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
@@ -131,7 +131,9 @@ rigTest('a supervisor that is slow: kill answers when the end is recorded', asyn
     Boolean,
     'the kill call waits again, or is over',
   );
-  assert.ok(isRunning(pid), 'it answered before the end was recorded');
+  // a supervisor that it let go on may have recorded the end by now
+  const isRecorded = () => readJson(rig.file(id, 'state.json'))?.status.phase === 'ended';
+  assert.ok(isRunning(pid) || isRecorded(), 'it answered before the end was recorded');
   process.kill(supervisor, 'SIGCONT');
   assert.equal((await call.answer).code, 0);
   // a supervisor that never read the request sees an end by KILL
