@@ -95,7 +95,12 @@ rigTest('two kills at once of what an ended job left: one signal, and one grace'
 rigTest(
   'where KILL was needed it is said, with the way out; where it was asked for it is not',
   async (rig) => {
-    const stubborn = ['--', 'bash', '-c', 'trap : TERM; echo ready; while :; do read -rt 1000 <> <(:); done'];
+    const stubborn = [
+      '--',
+      'bash',
+      '-c',
+      'trap : TERM; exec 3<> <(:); echo ready; while :; do read -rt 1000 -u 3; done',
+    ];
     const needed =
       /\(1 process did not end within 0\.2s after TERM, and KILL was needed; --grace gives more time\)/;
     const isReady = (id: string) => rig.log(Number(id)) === 'ready\n';
