@@ -1,25 +1,21 @@
 /** TCP ports that were free a moment ago. */
-import { type AddressInfo, createServer } from 'node:net';
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
+import { createServer } from 'node:net';
 
 /**
- * One of those that the kernel gives to nobody by itself: for a daemon that is ended and started again on it, as
- * no other test gets it meanwhile.
+ * One that the kernel gives to nobody by itself: a process that asks for any port does not get it meanwhile.
  */
-export async function lastingPort(): Promise<number> {
+export function freePort(): Promise<number> {
+  return lastingPort('127.0.0.1');
+}
+
+/** The same on all addresses: for a daemon that is ended and started again on it. */
+export async function lastingPort(host = '0.0.0.0'): Promise<number> {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);
     const server = createServer();
     const isFree = await new Promise<boolean>((resolve) => {
       server.once('error', () => resolve(false));
-      server.listen(port, '0.0.0.0', () => resolve(true));
+      server.listen(port, host, () => resolve(true));
     });
     await new Promise((resolve) => server.close(resolve));
     if (isFree) return port;
