@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { connect } from 'node:net';
 import { slay } from '../../chaos/death.ts';
 import { Installed } from '../../rig/installed.ts';
 import { isRunning } from '../../rig/processes.ts';
@@ -118,6 +119,17 @@ rigTest('the history of a trigger says what is gone; the next command replaces i
     const answer = await fetch(url!, { method: 'POST', body: '{}', headers }).catch(() => undefined);
     return answer?.status ?? 0;
   };
+  // a connection without a request is no delivery
+  const listens = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connect(Number(new URL(url!).port), '127.0.0.1');
+      socket.on('error', () => resolve(false));
+      socket.on('connect', () => {
+        socket.destroy();
+        resolve(true);
+      });
+    });
+  await until(listens, (does) => does, 'the listener');
   one.remove('node');
   assert.ok((await deliver()) >= 500);
   const [event] = await eventsOf(rig, 'hook');
