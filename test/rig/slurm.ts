@@ -12,7 +12,7 @@ import { SlurmEngine, type SlurmEngineOptions } from '../../src/engine/targets/s
 import { LocalTransport } from '../../src/engine/targets/transport.ts';
 import { Far } from './far.ts';
 import { missing } from './needs.ts';
-import { lastingPort } from './ports.ts';
+import { freePort } from './ports.ts';
 import { environmentOf, isRunning, processesNaming } from './processes.ts';
 import { until } from './until.ts';
 
@@ -143,7 +143,7 @@ export class SlurmRig {
       ...files.map((file) => `--${file.replace('=', `=${dir}/`)}`),
     ]);
     await this.whileAll(() => fs.existsSync(`${dir}/munge.socket`), Boolean, 'munged to listen');
-    this.ports = [await lastingPort(), await lastingPort()];
+    this.ports = [await freePort(), await freePort()];
     this.writeConfig();
     this.startCtld();
     this.startSlurmd();
