@@ -57,15 +57,19 @@ rigTest(
     await api.print('日本語 😀 ok\n');
     const tmux = new Tmux(rig);
     tmux.line('bgjob watch');
-    const lines = await tmux.until(new RegExp(` web +▸ running .* ${port} +GET / 200$`));
-    assert.match(lines[0]!, /^bgjob {2}.*\/project +2 running$/);
-    assert.match(lines[1]!, /^ {2}ID {2}JOB {2}STATE +TIME +IDLE\/END +CPU +MEMORY +PORTS +LAST LINE$/);
-    assert.match(lines[2]!, /^> 2 {3}api +▸ running .*日本語 😀 ok$/);
-    assert.match(
-      lines[23] ?? '',
+    const rows = [
+      /^bgjob {2}.*\/project +2 running$/,
+      /^ {2}ID {2}JOB {2}STATE +TIME +IDLE\/END +CPU +MEMORY +PORTS +LAST LINE$/,
+      /^> 2 {3}api +▸ running .*日本語 😀 ok$/,
+      new RegExp(` web +▸ running .* ${port} +GET / 200$`),
+      /^1 job of other projects: a shows all$/,
       /^↑↓ move {2}⏎ log {2}x kill {2}r restart {2}p pause .* {2}\? keys {2}q quit$/,
+    ];
+    const lines = await tmux.until(...rows);
+    assert.deepEqual(
+      rows.map((row) => lines.findIndex((line) => row.test(line))),
+      [0, 1, 2, 3, 22, 23],
     );
-    assert.equal(lines[22], '1 job of other projects: a shows all');
     // what comes is seen without a key
     await web.print('two\n');
     await tmux.until(/ web .* two$/);
@@ -75,9 +79,9 @@ rigTest(
     tmux.type('k');
     await tmux.until(/^> 2 {3}api /);
     tmux.type('/', 'w', 'e', 'b');
-    const filtered = await tmux.until(/\/web: 1 of 2/);
-    assert.ok(filtered.some((line) => /^> 1 {3}web /.test(line)));
-    assert.ok(!filtered.some((line) => / api /.test(line)), 'the filter leaves one');
+    await tmux.until(/\/web: 1 of 2/, /^> 1 {3}web /);
+    // the filter leaves one
+    await tmux.untilNot(/ api /);
     // while it is typed, a key is a letter
     tmux.type('q');
     await tmux.until(/no job matches/);
@@ -152,12 +156,8 @@ rigTest(
     tmux.line('bgjob watch');
     await tmux.until(/^> 1 {3}web +▸ running/);
     tmux.type('Enter');
-    const lines = await tmux.until(/^web 1 {2}running {2}stdout {2}\d+ B {2}following$/);
-    assert.ok(lines.includes('line 60'));
-    assert.ok(
-      lines.some((line) => / end$/.test(line)),
-      'a long line goes on below itself',
-    );
+    // a long line goes on below itself
+    await tmux.until(/^web 1 {2}running {2}stdout {2}\d+ B {2}following$/, /^line 60$/, / end$/);
     await puppet.print('more\n');
     await tmux.until(/^more$/);
     tmux.type('PageUp');

@@ -41,12 +41,15 @@ export class Tmux {
   screen(withStyles = false): string[] {
     return this.call(['capture-pane', '-p', ...(withStyles ? ['-e'] : [])]).split('\n');
   }
-  /** Waits until a line of the screen matches. */
-  async until(pattern: RegExp): Promise<string[]> {
+  /**
+   * Waits until each of these patterns matches a line of one screen. A view draws from the top, and a screen may
+   * be seen while it does so: what a test reads below the first match has to be named, too.
+   */
+  async until(...patterns: RegExp[]): Promise<string[]> {
     return until(
       () => this.screen(),
-      (lines) => lines.some((line) => pattern.test(line)),
-      `${pattern} on the screen`,
+      (lines) => patterns.every((pattern) => lines.some((line) => pattern.test(line))),
+      `${patterns.join(' and ')} on the screen`,
     );
   }
   /** Waits until no line of the screen matches. */
