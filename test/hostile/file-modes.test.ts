@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { killOwner, runPuppet } from '../chaos/death.ts';
+import { killOwner, runPuppet, untilIdle } from '../chaos/death.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 
 /** What is not 0700 (a directory) or 0600 (anything else), and by what it is open. */
@@ -40,6 +40,8 @@ for (const mask of ['000', '077', '777'])
     const before = process.umask(Number.parseInt(mask, 8));
     try {
       await exercise(rig);
+      // an owner writes and removes until it ends
+      await untilIdle(rig);
       assert.deepEqual(opened(rig.home), []);
       await rig.bgjob(['gc', '--older-than', '0']);
     } finally {

@@ -207,12 +207,7 @@ rigTest(
 );
 
 rigTest('a home of a newer format, and one that is damaged', async (rig) => {
-  assert.equal((await rig.bgjob(['run', '-w', '--', 'true'])).code, 0);
-  // its supervisor may still be tidying up
-  await until(
-    () => processesNaming(rig.dir),
-    (found) => found.length === 0,
-  );
+  await rig.runOut(['--', 'true']);
   fs.writeFileSync(`${rig.home}/format`, '7\n');
   await refusesHome(rig, /home was written by a newer bgjob \(format 7, this one knows 6\)/);
   fs.writeFileSync(`${rig.home}/format`, 'garbage');
@@ -228,8 +223,8 @@ rigTest(
   'a read-only home',
   (rig) =>
     onMount(rig, 'mode=700', async (mounted) => {
-      assert.equal((await rig.bgjob(['run', '-w', '--', 'true'])).code, 0);
-      spawnSync('mount', ['-o', 'remount,ro', mounted]);
+      await rig.runOut(['--', 'true']);
+      assert.equal(spawnSync('mount', ['-o', 'remount,ro', mounted]).status, 0);
       const before = pathsIn(mounted);
       const { code, stdout, stderr } = await rig.bgjob(['run', '--', 'true']);
       assert.deepEqual([code, stdout], [125, '']);
@@ -253,7 +248,7 @@ rigTest(
   'a full disk',
   (rig) =>
     onMount(rig, 'mode=700,size=8m', async (mounted) => {
-      assert.equal((await rig.bgjob(['run', '-w', '--', 'true'])).code, 0);
+      await rig.runOut(['--', 'true']);
       spawnSync('sh', ['-c', `cat /dev/zero >'${mounted}/filler'`]);
       for (let n = 0; n < 3; n++) {
         const { code, stdout, stderr } = await rig.bgjob(['run', '--', 'true']);

@@ -4,8 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { runPuppet } from '../chaos/death.ts';
+import { runPuppet, untilIdle } from '../chaos/death.ts';
 import { manyCalls } from '../rig/manycalls.ts';
+import { letterOf } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
@@ -24,6 +25,18 @@ function makeVictim(rig: Rig): { path: string; assertUntouched(): void } {
     });
   const before = look();
   return { path, assertUntouched: () => assert.deepEqual(look(), before) };
+}
+
+/** Changes what a process would make anew between two steps. */
+async function whileItStands(pid: number, change: () => void): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  await until(
+    () => letterOf(pid),
+    (letter) => letter === 'T',
+    'it stands still',
+  );
+  change();
+  process.kill(pid, 'SIGCONT');
 }
 
 const WRITING = [
@@ -85,26 +98,27 @@ rigTest('a room that became a link while a job ran: its supervisor collects noth
   rig.damaged = true;
   const victim = makeVictim(rig);
   await rig.runOut(['--', 'true']);
-  for (const [n, room] of ['cache', 'trash'].entries()) {
+  for (const room of ['cache', 'trash']) {
     const puppet = await rig.puppet();
-    await rig.run(['--', ...puppet.command]);
-    await puppet.ready();
-    // its gc is due
-    fs.utimesSync(`${rig.home}/cache/gc`, 1, 1);
+    const id = await runPuppet(rig, puppet);
     const path = `${rig.home}/${room}`;
-    fs.renameSync(path, `${path}.aside`);
-    fs.symlinkSync(victim.path, path);
+    await whileItStands(rig.ownerPid(id), () => {
+      // its gc is due
+      fs.utimesSync(`${rig.home}/cache/gc`, 1, 1);
+      fs.renameSync(path, `${path}.aside`);
+      fs.symlinkSync(victim.path, path);
+    });
     await puppet.exit(0);
-    await rig.untilLeft(n + 2);
+    await rig.untilLeft(id);
     victim.assertUntouched();
     fs.unlinkSync(path);
     fs.renameSync(`${path}.aside`, path);
-    assert.equal((await rig.bgjob(['wait', String(n + 2)])).code, 0);
+    assert.equal((await rig.bgjob(['wait', String(id)])).code, 0);
   }
 });
 
 rigTest('a room that is missing is made again by the next run', async (rig) => {
-  await rig.bgjob(['run', '-w', '--', 'true']);
+  await rig.runOut(['--', 'true']);
   for (const room of ['live', 'ended', 'trash', 'cache'])
     fs.rmSync(`${rig.home}/${room}`, { recursive: true });
   assert.equal((await rig.bgjob(['ls', '-a', '-q'])).stdout, '1\n');
@@ -117,7 +131,7 @@ rigTest(
   async (rig) => {
     rig.damaged = true;
     const victim = makeVictim(rig);
-    for (let n = 0; n < 3; n++) await rig.bgjob(['run', '-w', '--', 'true']);
+    for (let n = 0; n < 3; n++) await rig.runOut(['--', 'true']);
     const dir = rig.file(1, '');
     const refuses = async (why: string) => {
       const looking = [
@@ -165,8 +179,8 @@ rigTest(
   async (rig) => {
     rig.damaged = true;
     const victim = makeVictim(rig);
-    await rig.bgjob(['run', '-w', '-n', 'web', '--', 'true']);
-    await rig.bgjob(['run', '-w', '--', 'true']);
+    await rig.runOut(['-n', 'web', '--', 'true']);
+    await rig.runOut(['--', 'true']);
     const folder = fs.readdirSync(`${rig.home}/names`)[0]!;
     const links: [string, string][] = [
       ['jobs/1/out/cursors', ''],
@@ -190,6 +204,8 @@ rigTest(
     for (const args of WRITING) await rig.bgjob(args);
     victim.assertUntouched();
     assert.equal(fs.existsSync(`${rig.home}/jobs/1`), false, 'gc removed it');
+    // a supervisor may collect, too
+    await untilIdle(rig);
     assert.deepEqual(fs.readdirSync(`${rig.home}/trash`), []);
   },
 );
@@ -205,10 +221,12 @@ rigTest('a job that puts a link in the place of its log: nobody cuts what it lea
     (isThere) => isThere,
     'the first cut',
   );
-  for (const name of ['out/log', 'out/trimmed.tmp', 'out/times']) {
-    fs.rmSync(rig.file(id, name), { force: true });
-    fs.symlinkSync(`${victim.path}/out/log`, rig.file(id, name));
-  }
+  await whileItStands(rig.ownerPid(id), () => {
+    for (const name of ['out/log', 'out/trimmed.tmp', 'out/times']) {
+      fs.rmSync(rig.file(id, name), { force: true });
+      fs.symlinkSync(`${victim.path}/out/log`, rig.file(id, name));
+    }
+  });
   await puppet.print(big + big);
   await puppet.exit(0);
   assert.equal((await rig.bgjob(['wait', String(id)])).code, 0);

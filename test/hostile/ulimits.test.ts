@@ -4,18 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { readJson } from '../chaos/death.ts';
+import { readJson, untilIdle } from '../chaos/death.ts';
 import { pathsIn } from '../rig/mounts.ts';
-import { isRunning, processesNaming } from '../rig/processes.ts';
+import { isRunning } from '../rig/processes.ts';
 import { type Answer, BGJOB, type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
-
-const quiet = (rig: Rig) =>
-  until(
-    () => processesNaming(rig.dir),
-    (found) => found.length === 0,
-    'nobody left',
-  );
 
 /** A call under a limit; its output goes into pipes, which no limit of file sizes concerns. */
 const under = (rig: Rig, limit: string, args: string[]): Promise<Answer> =>
@@ -26,9 +19,9 @@ const traces = (rig: Rig) => pathsIn(rig.home)!.filter((path) => !path.startsWit
 
 rigTest('ulimit -f: a file that may not be written is a refusal, and leaves nothing', async (rig) => {
   assert.equal((await rig.bgjob(['run', '-w', '--', 'true'])).code, 0);
-  await quiet(rig);
   let started = 0;
   for (const limit of [0, 1, 2, 3, 4, 16]) {
+    await untilIdle(rig);
     const before = traces(rig);
     const { code, stdout, stderr } = await under(rig, `-f ${limit}`, [
       'run',
@@ -44,7 +37,7 @@ rigTest('ulimit -f: a file that may not be written is a refusal, and leaves noth
     }
     assert.deepEqual([code, stdout], [125, ''], `${limit}: ${stderr}`);
     assert.match(stderr, /^bgjob: cannot .*: the file would be larger than the limit \(ulimit -f\)\n/);
-    await quiet(rig);
+    await untilIdle(rig);
     assert.deepEqual(traces(rig), before);
   }
   assert.ok(started >= 1 && started <= 4, `${started} were started`);

@@ -23,6 +23,7 @@ async function busy(rig: Rig) {
   const puppet = await rig.puppet();
   await rig.run(['-Q', 'q', '--', ...puppet.command]);
   await puppet.ready();
+  await rig.untilState(1, 'running');
   return puppet;
 }
 
