@@ -28,6 +28,7 @@ rigTest(
     assert.equal((await old('run', '-Q', 'q', '--', 'sleep', '1000')).stdout, '2\n');
     assert.equal((await old('run', '-Q', 'q', '--', 'sh', '-c', 'exit 5')).stdout, '3\n');
     assert.equal(await rig.run(['-Q', 'q', '--', 'sh', '-c', 'exit 6']), 4);
+    await rig.untilState(2, 'running');
     assert.deepEqual(
       (await rig.json(['ls', '--queue', 'q'])).map(({ id, state }) => [id, state]),
       [
@@ -136,17 +137,6 @@ rigTest(
     const line = 'echo $BGJOB_ID >>order';
     assert.equal((await old('run', '-Q', 'q', '--timeout', '9h', line)).stdout, '2\n');
     assert.equal((await old('run', '-Q', 'q', line)).stdout, '3\n');
-    assert.equal((await old('run', '-Q', 'later', '--delay', '15s', line)).stdout, '4\n');
-    assert.equal(
-      (await old('run', '-Q', 'failed', '--retry', '1', '--backoff', '15s', 'exit 3')).stdout,
-      '5\n',
-    );
-    await until(
-      async () => (await rig.show(5)).attempts,
-      (count) => count === 2,
-      'the first attempt',
-    );
-
     const refused = await rig.bgjob(['set', '1', '--timeout', '8h']);
     assert.equal(refused.code, 125);
     assert.match(refused.stderr, /job 1 was not changed: its supervisor is of an older bgjob/);
@@ -154,7 +144,19 @@ rigTest(
     // a priority is for all
     assert.equal((await rig.bgjob(['set', '3', '--priority', '2'])).code, 0);
     assert.equal((await old('show', '3', '--json')).code, 0);
-    for (const id of ['2', '4', '5']) assert.equal((await rig.bgjob(['set', id, '--timeout', '8h'])).code, 0);
+    // these two start by themselves: they are changed before that
+    assert.equal((await old('run', '-Q', 'later', '--delay', '30s', line)).stdout, '4\n');
+    assert.equal(
+      (await old('run', '-Q', 'failed', '--retry', '1', '--backoff', '30s', 'exit 3')).stdout,
+      '5\n',
+    );
+    await rig.untilShown(
+      5,
+      ({ attempts }) => attempts,
+      (count) => count === 2,
+      'the first attempt',
+    );
+    for (const id of ['4', '5', '2']) assert.equal((await rig.bgjob(['set', id, '--timeout', '8h'])).code, 0);
     for (const words of [['ls'], ['move', '2', '--first'], ['kill', '2'], ['wait', '--queue', 'q'], ['gc']]) {
       const { code, stderr } = await old(...words);
       assert.equal(code, 125);

@@ -7,11 +7,16 @@ import { until } from '../rig/until.ts';
 
 rigTest('one minute, then its whole tree is killed', async (rig) => {
   const line = 'setsid sleep 1001 & env -i setsid sleep 1002 & trap "" TERM; sleep 1003; echo never';
-  await rig.runOut(['--on-exit', line, '--', 'true']);
-  // what it leaves in the background has the same minute
-  await rig.runOut(['--on-exit', 'sleep 1004 & exit 0', '--', 'true']);
-  const sleeping = () => processesNaming(rig.dir).filter(({ command }) => /^sleep 100\d$/.test(command));
-  const pids = (await until(sleeping, (found) => found.length === 4, 'all of them')).map(({ pid }) => pid);
+  const sleeping = async (last: RegExp, count: number): Promise<number[]> => {
+    const find = () => processesNaming(rig.dir).filter(({ command }) => last.test(command));
+    const found = await until(find, ({ length }) => length === count, `${count} that sleep`);
+    return found.map(({ pid }) => pid);
+  };
+  await rig.run(['--on-exit', line, '--', 'true']);
+  const pids = await sleeping(/^sleep 100[123]$/, 3);
+  // what it leaves in the background has the same minute, which begins now
+  await rig.run(['--on-exit', 'sleep 1004 & exit 0', '--', 'true']);
+  pids.push(...(await sleeping(/^sleep 1004$/, 1)));
   await until(
     () => fs.existsSync(rig.file(1, 'on-exit.json')),
     (isThere) => isThere,

@@ -95,7 +95,7 @@ rigTest(
     assert.equal(built.code, 0, built.stdout);
     const pipes: string[] =
       fs.readFileSync(join(rig.project, 'fds'), 'utf8').match(/pipe:\[\d+\]|\/\S*GMfifo\d+/g) ?? [];
-    const job = (await rig.show(1)) as { pid: number; supervisor: { pid: number } };
+    const job = (await rig.untilState(1, 'running')) as { pid: number; supervisor: { pid: number } };
     for (const pid of [job.pid, job.supervisor.pid])
       for (const path of openFiles(pid)) assert.ok(!pipes.includes(path), `${pid} has make's ${path}`);
     await rig.bgjob(['kill', '--now', 'long']);

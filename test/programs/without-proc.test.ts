@@ -75,6 +75,8 @@ worldTest('run, ls, status, wait, show and tail tell the truth, with true codes'
   const puppet = await rig.puppet();
   const id = await world.run(['-n', 'api', '--', ...puppet.command]);
   await puppet.print('hello\n');
+  // its supervisor may not have published that it runs
+  await world.untilState(id, 'running');
   assert.match((await world.bgjob(['ls'])).stdout, /^1 +api +running /m);
   assert.equal((await world.bgjob(['status', 'api'])).code, 75);
   assert.equal((await world.bgjob(['tail', 'api'])).stdout, 'hello\n');
