@@ -22,8 +22,9 @@ if (skip) {
     assert.equal(sent.kind, 'accepted', JSON.stringify(sent));
     return job;
   };
+  /** A job that has said `up`: before its script, or where the script says it, behind its traps. */
   const running = async (script: string, engine = far.engine): Promise<FarJob> => {
-    const job = await submit(far.sh(`echo up; ${script}`), engine);
+    const job = await submit(far.sh(script.includes('echo up') ? script : `echo up; ${script}`), engine);
     await far.reach(job.uid, 'running', engine);
     await far.said(job.uid, 'up');
     return job;
@@ -55,7 +56,7 @@ if (skip) {
     async () => {
       const gate = far.gate();
       const ends = await running(`read x <${gate.path}; echo more; exit 7`);
-      const stopped = await running('trap "echo bye; exit 9" TERM; sleep 1000 & wait');
+      const stopped = await running('trap "echo bye; exit 9" TERM; sleep 1000 & echo up; wait');
       const told = new Gathered();
       const stream = await far.engine.follow(told);
       stream.watch([ends, stopped].map(({ uid }) => ({ uid, out: 0, err: null })));

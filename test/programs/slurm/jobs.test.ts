@@ -33,12 +33,13 @@ if (skip) {
     assert.equal(sent.kind, 'accepted', JSON.stringify(sent));
     return job;
   };
+  /** A job that has said `up`: before its script, or where the script says it, behind its traps. */
   const running = async (
     script: string,
     rest: Partial<FarJob> = {},
     engine = far.engine,
   ): Promise<FarJob> => {
-    const job = await start(far.sh(`echo up; ${script}`, rest), engine);
+    const job = await start(far.sh(script.includes('echo up') ? script : `echo up; ${script}`, rest), engine);
     await far.reach(job.uid, 'running', engine);
     await far.said(job.uid, 'up');
     return job;
@@ -147,14 +148,16 @@ if (skip) {
   });
 
   slurmTest('a stop: its signal reaches the job once, and what it starts; KILL after the grace', async () => {
-    const polite = await running('trap "echo bye; exit 9" TERM; (setsid sleep 1000) & sleep 1000 & wait');
+    const polite = await running(
+      'trap "echo bye; exit 9" TERM; (setsid sleep 1000) & sleep 1000 & echo up; wait',
+    );
     assert.equal((await far.engine.stop(polite.uid, '0', 0)).signalled, 1);
     assert.equal((await far.engine.stop(polite.uid, 'TERM', 600_000)).signalled, 1);
     const end = await far.end(polite.uid);
     assert.deepEqual([end.status, end.afterStop, end.verdict], [9, true, null]);
     assert.equal(await far.log(polite.uid), 'up\nbye\n');
 
-    const stubborn = await running('trap "" TERM; while :; do sleep 0.1; done');
+    const stubborn = await running('trap "" TERM; echo up; while :; do sleep 0.1; done');
     await far.engine.stop(stubborn.uid, 'TERM', 100);
     assert.deepEqual(verdictOf(await far.end(stubborn.uid)), { status: 137, word: null });
 
@@ -162,7 +165,7 @@ if (skip) {
     await far.engine.stop(now.uid, 'KILL', 0);
     assert.deepEqual(verdictOf(await far.end(now.uid)), { status: 137, word: null });
 
-    const other = await running('trap "echo int; exit 3" INT; sleep 1000');
+    const other = await running('trap "echo int; exit 3" INT; echo up; sleep 1000');
     await far.engine.stop(other.uid, 'INT', 600_000);
     assert.equal((await far.end(other.uid)).status, 3);
   });
@@ -191,7 +194,7 @@ if (skip) {
     const unborn = await far.end(waiting.uid, held);
     assert.deepEqual([unborn.status, unborn.tookMs, unborn.verdict?.word], [null, 0, 'cancelled']);
 
-    const brave = await running('trap "echo usr; exit 4" USR1; sleep 1000 & wait');
+    const brave = await running('trap "echo usr; exit 4" USR1; sleep 1000 & echo up; wait');
     const pid = (await far.state(brave.uid)) as { pid: number };
     process.kill(pid.pid, 'SIGUSR1');
     assert.deepEqual(verdictOf(await far.end(brave.uid)), { status: 4, word: null });
@@ -233,7 +236,7 @@ if (skip) {
 
   slurmTest('requeue: another attempt, and the end of the one before does not count', async () => {
     const job = await running(
-      'trap "exit 8" TERM; [ $SLURM_RESTART_COUNT ] || { sleep 1000 & wait; }; exit 5',
+      'trap "exit 8" TERM; echo up; [ $SLURM_RESTART_COUNT ] || { sleep 1000 & wait; }; exit 5',
       {},
       again,
     );

@@ -142,7 +142,7 @@ async function assertLimits(far: Far, hasProc: boolean): Promise<void> {
   assert.ok(usage!.cpuMs! >= (hasProc ? BURNT_MS : 0), JSON.stringify(usage));
 
   const tree = await far.start(
-    far.sh('sh -c \'trap "" TERM; echo $$; while :; do sleep 1; done\' & echo $$; sleep 1000 & wait'),
+    far.sh('sh -c \'trap "" TERM; echo $$; while :; do sleep 1; done\' & sleep 1000 & echo $$; wait'),
   );
   const log = await until(
     () => far.log(tree),

@@ -117,7 +117,7 @@ if (skip) {
   });
 
   verbTest('tail -f, wait --until and kill while it runs there', async (rig) => {
-    const id = await rig.run(['--on', 'box', '--', 'sh', '-c', 'echo up; sleep 1000 & wait; exit 9']);
+    const id = await rig.run(['--on', 'box', '--', 'sh', '-c', 'sleep 1000 & echo up; wait; exit 9']);
     const ready = await rig.bgjob(['wait', String(id), '--until', 'up']);
     assert.equal(ready.code, 0, ready.stderr);
     const followed = rig.startBgjob(['tail', '-f', String(id)]);
