@@ -10,24 +10,24 @@ const socket = connect(Number(process.argv[2]), '127.0.0.1');
 socket.on('close', () => process.exit(99));
 socket.on('error', () => process.exit(99));
 
-/** Sleeps for ever in a shell; `exec` so that one process is one pid. */
+/** Says its pid when its traps are set, closes its stdout, and sleeps; `exec` so that one process is one pid. */
 function sleeper(ignoring: string[]): string {
   const traps =
     ignoring.length > 0 ? `trap '' ${ignoring.map((name) => name.replace(/^SIG/, '')).join(' ')}; ` : '';
-  return `${traps}exec sleep 1000`;
+  return `${traps}echo $$; exec sleep 1000 >/dev/null`;
 }
 
-async function fork(order: Extract<Order, { do: 'fork' }>): Promise<number> {
-  const env = order.bare ? {} : process.env;
-  if (!order.daemon) return spawn('/bin/sh', ['-c', sleeper(order.ignoring)], { env, stdio: 'ignore' }).pid!;
+async function fork({ daemon, ignoring, bare }: Extract<Order, { do: 'fork' }>): Promise<number> {
+  const own = bare ? {} : process.env;
+  const script = sleeper(ignoring);
   // double fork: the parent of the daemon ends at once
-  const script = `setsid /bin/sh -c '${sleeper(order.ignoring).replaceAll("'", `'\\''`)}' </dev/null >/dev/null 2>&1 & echo $!`;
-  const parent = spawn('/bin/sh', ['-c', script], {
-    env: { ...env, PATH: '/usr/bin:/bin' },
+  const line = `setsid /bin/sh -c '${script.replaceAll("'", `'\\''`)}' </dev/null 2>/dev/null &`;
+  const child = spawn('/bin/sh', ['-c', daemon ? line : script], {
+    env: daemon ? { ...own, PATH: '/usr/bin:/bin' } : own,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   let text = '';
-  for await (const chunk of parent.stdout!) text += chunk;
+  for await (const chunk of child.stdout) text += chunk;
   return Number(text);
 }
 

@@ -13,7 +13,7 @@ import { Far } from './far.ts';
 import { succeeds } from './mounts.ts';
 import { missing } from './needs.ts';
 import { freePort } from './ports.ts';
-import { isRunning, parentOf, processesNaming } from './processes.ts';
+import { isRunning, letterOf, parentOf, processesNaming } from './processes.ts';
 import { until } from './until.ts';
 
 /** Why there can be no rig here; false: there can. */
@@ -162,8 +162,16 @@ export class SshRig {
   }
 
   private async end(pid: number, itself: boolean): Promise<void> {
+    // it accepts no other connection meanwhile
+    process.kill(pid, 'SIGSTOP');
+    await until(
+      () => letterOf(pid),
+      (letter) => letter === 'T',
+      'sshd to stand still',
+    );
     const victims = [...(itself ? [pid] : []), ...this.connectionsOf(pid)];
     for (const one of victims) if (isRunning(one)) process.kill(one, 'SIGKILL');
+    if (!itself) process.kill(pid, 'SIGCONT');
     await until(
       () => victims.filter(isRunning),
       (left) => left.length === 0,

@@ -20,8 +20,9 @@ export class Box {
     fs.mkdirSync(this.home, { recursive: true });
     const script = [
       '#!/bin/sh',
-      `[ ! -e ${this.dir}/down ] || { echo "ssh: connect to host gpu1 port 22: Connection refused" >&2; exit 255; }`,
+      // known before it looks: what cut() does not find there finds that it is down
       `echo $$ >>${this.dir}/connections`,
+      `[ ! -e ${this.dir}/down ] || { echo "ssh: connect to host gpu1 port 22: Connection refused" >&2; exit 255; }`,
       `while [ -e ${this.dir}/hangs ]; do sleep 0.1; done`,
       `exec env -i HOME=${this.home} PATH=/usr/bin:/bin LOGNAME=far USER=far SHELL=/bin/sh ` +
         `sh -c 'cd && [ ! -e ${this.dir}/no-proc ] || sed -u "s|-r /proc/self/stat|-r /none|" | /bin/sh; ` +
@@ -54,10 +55,6 @@ export class Box {
   /** From now on it is a machine without /proc. */
   hideProc(): void {
     fs.writeFileSync(join(this.dir, 'no-proc'), '');
-  }
-
-  get logins(): number {
-    return fs.readFileSync(join(this.dir, 'connections'), 'utf8').trim().split('\n').length;
   }
 
   /** The files of jobs that are left there. */
