@@ -87,9 +87,9 @@ const PROGRAMS: Record<string, string[]> = {
 export const needsPrograms = (page: string): boolean =>
   PROGRAMS[page]?.some((program) => program !== 'script') === true;
 
-const SERVER = `require('node:http')
-  .createServer((_, answer) => answer.end('hello'))
-  .listen(PORT, () => console.log('ready'))`;
+// it says so first: a page waits for the port, and then reads this line
+const SERVER = `console.log('ready');
+require('node:http').createServer((_, answer) => answer.end('hello')).listen(PORT)`;
 const SCRIPTS = { start: 'node server.js', dev: 'node server.js', test: 'node tests.js' };
 /** The project: what the commands of the pages call. */
 const FILES: Record<string, string> = {
