@@ -66,7 +66,7 @@ type Verdict = { kind: 'passed' | 'asserted' } | { kind: 'other'; why: string };
 async function runTest(dir: string, { test, name }: NamedTest): Promise<Verdict> {
   const suite = join(dir, builtPath('rig/suite.fixture.ts'));
   const node = [process.execPath, '--test', '--test-reporter=tap', `--test-name-pattern=${name.source}`];
-  const words = ['--', ...node, join(dir, builtPath(test))];
+  const words = ['--left', '5', '--', ...node, join(dir, builtPath(test))];
   const options = { cwd: dir, timeout: LIMIT_MS, maxBuffer: 1 << 28 };
   const said = await run(process.execPath, [suite, ...words], options).catch((thrown) => thrown);
   return judge(String(said.stdout), name);

@@ -2,7 +2,8 @@
  * Runs the tests so that nothing of them can stay unseen: a folder of their own takes all temporary files, and every process
  * that loses its parent becomes a child of ours, whatever it cleared or closed. Afterwards both must be empty.
  *
- *     node suite.fixture.js [OPTIONS OF runner.fixture] NAME…        node suite.fixture.js -- COMMAND…
+ *     node suite.fixture.js [--left SECONDS] [OPTIONS OF runner.fixture] NAME…
+ *     node suite.fixture.js [--left SECONDS] -- COMMAND…
  */
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -11,17 +12,19 @@ import { join } from 'node:path';
 import { isRunning } from './processes.ts';
 
 const SUITE = 'bgjob-suite-';
+/** What ends by itself may take as long as any fact of a test. */
+const LEFT_S = '60';
 const RUNNER = join(__dirname, 'rig.runner.fixture.js');
 
 /**
- * Becomes the parent of orphans (Node cannot ask the kernel for that), runs the command, and gives what is left five seconds
- * to end: then tells it, ends it, and fails.
+ * Becomes the parent of orphans (Node cannot ask the kernel for that), runs the command, and gives what is left some time to
+ * end: then tells it, ends it, and fails.
  */
 const REAPER = `
 import ctypes, os, signal, subprocess, sys, time
 if ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) != 0: sys.exit('no subreaper')
 for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP): signal.signal(one, lambda *_: None)
-child = subprocess.Popen(sys.argv[1:])
+child = subprocess.Popen(sys.argv[2:])
 code = None
 deadline = 0
 suite = os.getppid()
@@ -38,7 +41,7 @@ while True:
     except ChildProcessError: break
     if pid == child.pid:
         code = os.waitstatus_to_exitcode(status)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + float(sys.argv[1])
     if pid != 0: continue
     # a suite that was killed leaves nothing either
     if code is None and os.getppid() != suite: code = 1
@@ -82,7 +85,8 @@ function removeOlder(): void {
   }
 }
 
-function main(words: string[]): number {
+function main(given: string[]): number {
+  const [left, words] = given[0] === '--left' ? [given[1]!, given.slice(2)] : [LEFT_S, given];
   removeOlder();
   const dir = fs.mkdtempSync(join(tmpdir(), `${SUITE}${process.pid}-`));
   const home = join(homedir(), '.bgjob');
@@ -91,18 +95,18 @@ function main(words: string[]): number {
   const hasReaper = spawnSync('python3', ['-c', 'import ctypes; ctypes.CDLL(None).prctl']).status === 0;
   if (!hasReaper)
     console.error('no python3 (apt-get install python3): processes that a test leaves are not looked for');
-  const [program, ...args] = hasReaper ? ['python3', '-c', REAPER, ...command] : command;
+  const [program, ...args] = hasReaper ? ['python3', '-c', REAPER, left, ...command] : command;
   try {
     const { status } = spawnSync(program!, args, {
       stdio: 'inherit',
       // certificates of the caller's are read at each of ten thousand starts, 100 ms each
       env: { ...process.env, TMPDIR: dir, NODE_EXTRA_CA_CERTS: undefined },
     });
-    const left = fs.readdirSync(dir, { recursive: true }) as string[];
-    for (const path of left.slice(0, 20)) console.error(`left behind: ${join(dir, path)}`);
+    const files = fs.readdirSync(dir, { recursive: true }) as string[];
+    for (const path of files.slice(0, 20)) console.error(`left behind: ${join(dir, path)}`);
     const isTouched = fs.existsSync(home) !== hadHome || strayJobs(home, dir).length > 0;
     if (isTouched) console.error(`a test used ${home}`);
-    return status !== 0 ? (status ?? 1) : left.length > 0 || isTouched ? 1 : 0;
+    return status !== 0 ? (status ?? 1) : files.length > 0 || isTouched ? 1 : 0;
   } finally {
     remove(dir);
   }

@@ -10,15 +10,18 @@ import { type Answer, type Rig, rigTest } from './rig.ts';
 const SUITE = join(__dirname, 'rig.suite.fixture.js');
 const suite = (rig: Rig, ...words: string[]): Promise<Answer> =>
   rig.start(process.execPath, [SUITE, ...words], { env: { TMPDIR: rig.dir } }).answer;
+/** What never ends is found after this. */
+const SOON = ['--left', '5'];
 /** Without it nobody looks for processes, and that is said each time. */
 const skip = missing('python3');
-const line = (rig: Rig, text: string): Promise<Answer> => suite(rig, '--', 'sh', '-c', text);
+const line = (rig: Rig, text: string, ...options: string[]): Promise<Answer> =>
+  suite(rig, ...options, '--', 'sh', '-c', text);
 
 rigTest(
   'a process that cleared, closed and left everything is found and ended',
   async (rig) => {
     const hidden = 'cd / && env -i setsid sh -c "sleep 1000 </dev/null >/dev/null 2>&1 & echo \\$!"';
-    const { code, stdout, stderr } = await line(rig, hidden);
+    const { code, stdout, stderr } = await line(rig, hidden, ...SOON);
     assert.equal(code, 1);
     assert.match(stderr, new RegExp(`^left running: ${stdout.trim()} sleep 1000\n$`));
     assert.equal(isRunning(Number(stdout)), false);
@@ -88,7 +91,7 @@ rigTest(
      import { spawn } from 'node:child_process';
      test('leaks', () => spawn('sleep', ['1000'], { detached: true, stdio: 'ignore', cwd: '/', env: {} }).unref());`,
     );
-    const leaking = await suite(rig, test);
+    const leaking = await suite(rig, ...SOON, test);
     assert.equal(leaking.code, 1, leaking.stdout);
     assert.match(leaking.stdout, /^1 passed, 0 failed, 0 skipped$/m);
     assert.match(leaking.stderr, /^left running: \d+ sleep 1000$/m);
@@ -105,7 +108,7 @@ rigTest('a file that does not end is ended, and fails by its name', async (rig) 
   // neither does one that computes for ever hold the suite
   const deaf = `${rig.dir}/deaf.test.mjs`;
   fs.writeFileSync(deaf, "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000);");
-  const { code, stdout } = await suite(rig, '--limit', '5', hung, deaf);
+  const { code, stdout } = await suite(rig, ...SOON, '--limit', '5', hung, deaf);
   assert.equal(code, 1);
   for (const name of ['hung', 'deaf'])
     assert.match(

@@ -13,7 +13,7 @@ if (skip) {
   test('the daemons of a real Slurm', { skip }, () => {});
 } else {
   // forgotten soon after its end
-  const rig = new SlurmRig(['MinJobAge=2', 'MaxArraySize=4'], 8);
+  const rig = new SlurmRig(['MinJobAge=6', 'MaxArraySize=4'], 8);
   let far: SlurmFar;
 
   const slurmTest = (name: string, body: () => Promise<void>) => test(name, { timeout: TEST_MS }, body);
