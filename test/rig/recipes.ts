@@ -27,9 +27,10 @@ const blank = (block: string): string => block.replace(/[^\n]/g, ' ');
 const SERVERS = {
   good: (port: number) =>
     `require('node:http').createServer((_, answer) => answer.end('hello')).listen(${port})`,
-  // it goes when there is a file `go`: time for a second Ctrl-C
+  // it goes when there is a file `go`: time for a second Ctrl-C. It says when no TERM ends it any more
   never: () =>
-    `process.on('SIGTERM', () => setInterval(() => require('fs').existsSync('go') && process.exit(), 10)); setInterval(() => {}, 1000)`,
+    `process.on('SIGTERM', () => setInterval(() => require('fs').existsSync('go') && process.exit(), 10));
+    console.log('starting'); setInterval(() => {}, 1000)`,
   crash: () => `throw new Error('cannot read config.yml')`,
 };
 const TESTS = `fetch('http://localhost:PORT').then((answer) => answer.text()).then((text) => console.log('got ' + text))
@@ -128,8 +129,12 @@ export function recipeTests(name: string, way: Way, skip: string | false): void 
 
       await projectIn(rig, 'never');
       const waiting = start(rig, way);
-      await rig.untilState(2, 'running');
-      const { pid } = await rig.show(2);
+      const { pid } = await rig.untilState(2, 'running');
+      await until(
+        () => rig.log(2),
+        (log) => log.includes('starting'),
+        'a server that stays',
+      );
       process.kill(-waiting.child.pid!, 'SIGINT');
       // and once more, by somebody impatient, when the stop has just begun
       await rig.untilState(2, 'stopping');
