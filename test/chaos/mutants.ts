@@ -2294,6 +2294,17 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/stdin/send.test.ts', name: /each text is a line/ },
   },
   {
+    what: 'send: a job that has not opened its stdin yet has closed it',
+    changes: [
+      {
+        file: 'engine/stop/send.ts',
+        from: 'main !== undefined && !this.isOpening(main)',
+        to: 'main !== undefined',
+      },
+    ],
+    by: { test: 'cli/stdin/send.test.ts', name: /has recorded itself/ },
+  },
+  {
     what: 'pause: sends a stop signal that a program can ignore',
     changes: [
       {

@@ -10,18 +10,21 @@ import { type Failure, fail, ok, type Result } from '../../job/failure.ts';
 import type { Home } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
 import { foundValue, readOwner } from '../../job/home/records.ts';
+import type { Identity } from '../../job/identity.ts';
 import { isSendable, type JobId } from '../../job/spec.ts';
 import type { LiveView } from '../../job/view.ts';
 import { observe } from '../observe/observe.ts';
-import { isAlive } from '../os/process-identity.ts';
+import { filesAt, HAS_PROC, hasOpen, isAlive } from '../os/process-identity.ts';
 import { howEnded } from '../queue/queued-job.ts';
 import { readShim } from '../shim/shim-record.ts';
 
 /** How many bytes a pipe takes as a whole. */
 const WHOLE_BYTES = 4096;
 const POLL_MS = 10;
-/** How long the main process may take to open its stdin after it was recorded, milliseconds. */
-const OPENING_MS = 500;
+/** How long a job may take to be ready for its input, milliseconds. */
+const START_MS = 10_000;
+/** Where there is no /proc: how long the main process may take to open its stdin after it was recorded. */
+const OPENING_MS = 2000;
 
 /** The input to send: lines with their ends; the last one may have none. */
 export interface StdinInput {
@@ -33,18 +36,19 @@ export interface StdinInput {
 type Sent = { lines: number; bytes: number };
 type Why = Extract<Failure, { code: 'not-sent' }>['why'];
 
-/** Sends all of the input. Waits up to `giveUpMs` while the pipe is full or the job is not ready. */
+/** Sends all of the input. Waits while the job is being started, and up to `giveUpMs` while the pipe is full. */
 export async function sendTo(
   home: Home,
   { id, spec }: Pick<LiveView, 'id' | 'spec'>,
   input: StdinInput,
   giveUpMs: number,
 ): Promise<Result<Sent>> {
-  const sending = new Sending(home, id, systemClock.monotonic() + giveUpMs);
+  const sending = new Sending(home, id);
   if (!isSendable(spec)) return sending.refuse('not-held');
   const opened = await sending.open();
   if (!opened.ok) return opened;
   const fd = opened.value;
+  sending.limit(giveUpMs);
   try {
     for (const piece of groupLines(input.lines)) {
       const written = await sending.put(fd, piece);
@@ -89,13 +93,17 @@ class Sending {
   private readonly home: Home;
   private readonly id: JobId;
   private readonly job: JobPaths;
-  private readonly deadline: number;
+  private deadline = systemClock.monotonic() + START_MS;
+  private openSince: number | undefined;
 
-  constructor(home: Home, id: JobId, deadline: number) {
+  constructor(home: Home, id: JobId) {
     this.home = home;
     this.id = id;
     this.job = home.job(id);
-    this.deadline = deadline;
+  }
+
+  limit(ms: number): void {
+    this.deadline = systemClock.monotonic() + ms;
   }
 
   refuse(why: Why, halfBytes = 0, how = ''): Result<never> {
@@ -107,23 +115,32 @@ class Sending {
   }
 
   async open(): Promise<Result<number>> {
-    let openSince: number | undefined;
     for (;;) {
       const view = observe(this.home, this.id);
       if (view?.kind !== 'live') return this.ended();
       // the pids of the record are valid where the owner runs, which may be another namespace
       const { holder, main } = readShim(this.job, foundValue(readOwner(this.job))?.identity);
       if (holder && isAlive(holder) === 'dead') return this.refuse('let-go');
+      // asked first: it may open it meanwhile
+      const hasOpened = main !== undefined && !this.isOpening(main);
       const fd = holder && openForReader(this.job.stdin);
       if (fd !== undefined) return ok(fd);
       // the main process had opened it, and closed it again
-      if (main) openSince ??= systemClock.monotonic();
-      if (openSince !== undefined && systemClock.monotonic() - openSince > OPENING_MS)
-        return this.refuse('closed');
+      if (hasOpened) return this.refuse('closed');
       if (this.isLate || view.status.phase === 'queued')
         return this.refuse(view.status.phase === 'queued' ? 'queued' : 'starting');
       await systemClock.sleep(POLL_MS);
     }
+  }
+
+  /**
+   * Whether the main process is still the shell that becomes the job: that records itself, opens stdin, and then
+   * closes the record. It may stand still in between.
+   */
+  private isOpening(main: Identity): boolean {
+    if (HAS_PROC && isAlive(main) === 'alive') return hasOpen(main.pid, filesAt([this.job.shim]));
+    this.openSince ??= systemClock.monotonic();
+    return systemClock.monotonic() - this.openSince <= OPENING_MS;
   }
 
   private ended(halfBytes = 0): Result<never> {

@@ -108,6 +108,33 @@ rigTest('who does not read is told: not held, ended, closed, queued, after --eof
   await rig.bgjob(['kill', '1', '3', '4', 'job']);
 });
 
+rigTest('a job that has recorded itself, and not opened its stdin yet, has not closed it', async (rig) => {
+  // as the shell that becomes the job: it has the record open until it has opened its stdin
+  const own = '$BGJOB_HOME/jobs/$BGJOB_ID';
+  const script = `exec 7<>"${own}/shim" <&-; echo apart; read _ <gate; exec <"${own}/stdin" 7>&-; exec cat`;
+  assert.equal((await rig.bash('mkfifo gate')).code, 0);
+  const id = await hold(rig, 'sh', '-c', script);
+  await until(
+    () => rig.log(id),
+    (text) => text === 'apart\n',
+    'a job without stdin',
+  );
+  const call = rig.startBgjob(['send', 'job', 'text', '--eof']);
+  // it waits, however often it has looked
+  const begun = performance.now();
+  await until(
+    () => call.child.exitCode !== null || performance.now() - begun > 3000,
+    (is) => is,
+  );
+  assert.equal(call.child.exitCode, null, call.stderr());
+  await rig.bash('echo >gate');
+  assert.deepEqual(await call.answer, {
+    ...{ code: 0, stdout: 'job 1 sent 1 line (5 bytes), then end of file\n', stderr: '' },
+  });
+  assert.equal((await rig.bgjob(['wait', 'job'])).code, 0);
+  assert.equal(rig.log(id), 'apart\ntext\n');
+});
+
 rigTest('what makes no sense is refused', async (rig) => {
   await hold(rig, 'cat');
   for (const [words, says] of [
