@@ -2294,6 +2294,17 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/stdin/send.test.ts', name: /each text is a line/ },
   },
   {
+    what: 'kill: a grace that was ended by hand is told as 0s',
+    changes: [
+      {
+        file: 'cli/messages/job-text.ts',
+        from: "graceMs === 0 ? '' :",
+        to: "graceMs < 0 ? '' :",
+      },
+    ],
+    by: { test: 'cli/stop/clean-up.test.ts', name: /is not told as 0s/ },
+  },
+  {
     what: 'send: a job that has not opened its stdin yet has closed it',
     changes: [
       {

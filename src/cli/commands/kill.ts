@@ -82,10 +82,9 @@ async function killOne(
     });
   } else {
     output.line(killedText(done.value, systemClock.now()));
-    // a later call may have shortened the grace; none is left where this call killed the job of a slow owner
+    // a later call may have shortened the grace; to 0 this call itself does, if the owner is slow
     const last = before.kind === 'live' && after.kind === 'ended' ? after.status.stop : null;
-    const { graceMs, signal } = last && last.graceMs > 0 ? last : stop;
-    const note = forcedNote(forced, graceMs, signal);
+    const note = forcedNote(forced, last?.graceMs || stop.graceMs, (last ?? stop).signal);
     if (note !== undefined) output.note(note);
     if (unseen && before.spec.target) output.note(unseenThereText(before.spec.target));
     for (const one of hidden) output.note(hiddenNote(one));

@@ -198,12 +198,13 @@ export const endedAgo = (view: JobView, now: number) =>
     ? `, ended ${renderDuration(now - view.status.endedAt)} ago`
     : '';
 
-/** That a stop needed SIGKILL; undefined: it did not. `signal`: the first signal. */
+/** That a stop needed SIGKILL; undefined: it did not. `signal`: the first signal. `graceMs` 0: it is not known. */
 export function forcedNote(forced: number, graceMs: number, signal: string): string | undefined {
   if (forced === 0) return undefined;
-  const grace = `${renderDuration(graceMs)} after ${safe(signal).replace(/^SIG/, '')}`;
+  const within = graceMs === 0 ? '' : ` within ${renderDuration(graceMs)}`;
+  const after = safe(signal).replace(/^SIG/, '');
   const count = plural(forced, 'process', 'processes');
-  return `(${count} did not end within ${grace}, and KILL was needed; --grace gives more time)`;
+  return `(${count} did not end${within} after ${after}, and KILL was needed; --grace gives more time)`;
 }
 
 /** Names a process that may be of a job and was not stopped. */

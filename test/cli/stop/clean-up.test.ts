@@ -1,7 +1,7 @@
 /** What a job starts in order to clean up is left alone until the grace ends, whatever stops the job. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import { ownerOf } from '../../chaos/death.ts';
+import { amend, ownerOf } from '../../chaos/death.ts';
 import { Cleaner } from '../../rig/cleaner.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
@@ -126,7 +126,22 @@ rigTest(
     const timedOut = await rig.bgjob(['wait', limited]);
     // its time may be over before its first word
     if (isReady(limited)) assert.match(timedOut.stderr, needed);
-    for (const { id, state } of await rig.json(['ls']))
-      if (state === 'running') await rig.bgjob(['kill', '--now', String(id)]);
+    await rig.bgjob(['kill', '--all', '--now']);
   },
 );
+
+rigTest('a grace that was ended by hand, as `kill` does for a slow owner, is not told as 0s', async (rig) => {
+  const id = await rig.run(['--', 'sleep', '1000']);
+  await rig.bgjob(['kill', String(id)]);
+  await rig.untilLeft(id);
+  // the owner has sent KILL after the grace, and then read the request that ends it
+  amend(rig.file(id, 'state.json'), (state) => {
+    Object.assign(state, { forced: 1 });
+    Object.assign(state.status.stop, { graceMs: 0 });
+  });
+  const { stderr } = await rig.bgjob(['wait', String(id)]);
+  assert.match(
+    stderr,
+    /^\(1 process did not end after TERM, and KILL was needed; --grace gives more time\)$/m,
+  );
+});
