@@ -9,7 +9,7 @@ import { listenerOf } from '../../../src/engine/automation/service-jobs.ts';
 import { addTemplate } from '../../../src/job/automation/template-records.ts';
 import { openHome } from '../../../src/job/home/home.ts';
 import { bearer, send } from '../../rig/http.ts';
-import { lastingPort } from '../../rig/ports.ts';
+import { freePort } from '../../rig/ports.ts';
 import { ROOT, rigTest } from '../../rig/rig.ts';
 import { triggerCalled } from '../../rig/triggerrecord.ts';
 import { addTrigger, listenerPid, listenersOf, removeTriggers, slayListener } from '../../rig/triggers.ts';
@@ -27,7 +27,7 @@ function occupy(port: number, host = '127.0.0.1'): Promise<Server> {
 const release = (server: Server): Promise<unknown> => new Promise((resolve) => server.close(resolve));
 
 rigTest('one listener for all triggers of an address and port, another for another', async (rig) => {
-  const port = await lastingPort();
+  const port = await freePort();
   const [a, b, c] = [
     await addTrigger(rig, ['a', 'true']),
     await addTrigger(rig, ['b', 'true']),
@@ -99,7 +99,7 @@ rigTest('listeners that do not listen yet do not hold up the others', async (rig
 });
 
 rigTest('a port that somebody else has: add fails, says who, and writes nothing', async (rig) => {
-  const port = await lastingPort();
+  const port = await freePort();
   const server = await occupy(port);
   const { code, stdout, stderr } = await rig.bgjob([
     'trigger',
