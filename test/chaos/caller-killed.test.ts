@@ -16,6 +16,14 @@ function printedId({ stdout }: { stdout: string }): number | undefined {
   return Number(stdout);
 }
 
+/** All jobs, as `ls --json` tells them. */
+async function listAll(rig: Rig): Promise<{ jobs: any[] }> {
+  const { code, stdout, stderr } = await rig.bgjob(['ls', '-a', '-n', '1000', '--json']);
+  assert.equal(code, 0, stderr);
+  const lines = stdout.split('\n').filter(Boolean);
+  return { jobs: lines.map((line) => JSON.parse(line)) };
+}
+
 /** Every job is listed, none is shown as what it is not, and the next one runs. */
 async function assertSound(rig: Rig, printed: Map<number, number>): Promise<void> {
   for (const [n, id] of printed) {
@@ -23,12 +31,12 @@ async function assertSound(rig: Rig, printed: Map<number, number>): Promise<void
     assert.equal(wait.code, 0, `job ${id} was printed: ${wait.stdout}${wait.stderr}`);
     assert.ok(fs.existsSync(started(rig, n)), `job ${id} was printed and did not run`);
   }
-  const { code, stdout, stderr } = await rig.bgjob(['ls', '-a', '-n', '1000', '--json']);
-  assert.equal(code, 0, stderr);
-  const jobs = stdout
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
+  // one whose launcher was killed before it printed the id may run, and its supervisor may be slow
+  const { jobs } = await until(
+    () => listAll(rig),
+    ({ jobs }) => !jobs.some(({ state }) => state === 'running'),
+    'the end of each job that was started',
+  );
   const tally: Record<string, number> = {};
   for (const { state } of jobs) tally[state] = (tally[state] ?? 0) + 1;
   console.log(`${printed.size} printed;`, tally);
