@@ -3,7 +3,9 @@
  * every list it is there, and in the numbers of its queue it counts once.
  */
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { type Rig, rigTest } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
 import { point } from './settings.ts';
 import { cannotTrace, type Point, runTraced } from './stopper.ts';
 
@@ -68,8 +70,14 @@ rigTest(
     const at = point('supervisor', 'rename jobs/N/state.json', 1, 'before');
     let call: ReturnType<Rig['startBgjob']> | undefined;
     const look = async () => {
-      call = rig.startBgjob(['kill', '--all', '--now']);
+      // before the kill, which stops the job itself if its supervisor does not answer
       assert.equal((await rig.bgjob(['wait', '--all', '--timeout', '0s'])).code, 75);
+      call = rig.startBgjob(['kill', '--all', '--now']);
+      await until(
+        () => existsSync(rig.file(1, 'stop.kill')),
+        (isThere) => isThere,
+        'the request',
+      );
     };
     await runTraced(rig, 'launcher', [{ ...at, look }], ['run', '-Q', 'q', '--', 'sleep', '1000']);
     const { code, stdout, stderr } = await call!.answer;
