@@ -109,6 +109,8 @@ rigTest('a job of no queue, one of another, and one that waits there itself', as
   const second = await rig.run(['-Q', 'b', '--after', String(first), '--', ...book.command()]);
   const third = await rig.run(['--after', String(second), '--', ...book.command()]);
   for (const id of [first, second, third]) assert.equal((await rig.show(id)).state, 'queued');
+  // its supervisor may be slow
+  await untilStarted(book, free);
   assert.deepEqual(book.starts, [free]);
   fs.writeFileSync(gate, '');
   await untilStarted(book, first, second, third);
