@@ -158,6 +158,8 @@ rigTest('more and fewer slots while it runs', async (rig) => {
     (count) => count === 3,
     'three at once',
   );
+  // their supervisors say so a moment later
+  for (const id of [1, 2, 3]) await rig.untilState(id, 'running');
   // fewer: nobody is stopped, and nobody is started while more run than may
   await setSlots(rig, 'q', 1);
   await run(rig, book, [], 'exec sleep 1000');
