@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import { isRunning } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
-import { killOwner, readJson, runPuppet, untilPublished } from './death.ts';
+import { killOwner, readJson, runPuppet, untilEndPublished, untilPublished } from './death.ts';
 
 rigTest('kill of an adopted job: TERM is enough', async (rig) => {
   const puppet = await rig.puppet();
@@ -42,8 +42,7 @@ rigTest('kill --now of an adopted job, by the adopter of its adopter', async (ri
   const { code, stdout } = await rig.bgjob(['kill', '--now', String(id)]);
   assert.equal(code, 0);
   assert.match(stdout, /^1 killed \(KILL, [\d.]+s\): 1 process\n$/);
-  const state = readJson(rig.file(id, 'state.json'));
-  assert.equal(state.generation, 3);
+  const state = await untilEndPublished(rig, id, 3);
   assert.equal(state.status.outcome.code, 137);
 });
 

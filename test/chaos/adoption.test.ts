@@ -16,8 +16,8 @@ import {
   runPuppet,
   slay,
   startEarlier,
+  untilEndPublished,
   untilGone,
-  untilPublished,
 } from './death.ts';
 
 rigTest('the code of a job whose supervisor was killed', async (rig) => {
@@ -35,9 +35,7 @@ rigTest('the code of a job whose supervisor was killed', async (rig) => {
   const wait = await waiter.answer;
   assert.equal(wait.code, 41);
   assert.match(wait.stdout, /^1 exited 41 after [\d.]+s\n\| last words\n$/);
-  // awake at the publication: nothing has to be derived
-  const state = readJson(rig.file(id, 'state.json'));
-  assert.equal(state.generation, 2);
+  const state = await untilEndPublished(rig, id, 2);
   assert.equal(state.status.outcome.code, 41);
   await untilGone(adopter);
 });
@@ -126,8 +124,7 @@ rigTest('--timeout that was over while nobody was in charge', async (rig) => {
   await puppet.ignore('SIGTERM');
   await betweenOwners(rig, id, 2, () => startEarlier(rig, id, limitMs));
   assert.equal((await rig.bgjob(['wait', String(id)])).code, 124);
-  const state = readJson(rig.file(id, 'state.json'));
-  assert.equal(state.generation, 2);
+  const state = await untilEndPublished(rig, id, 2);
   assert.equal(state.status.outcome.kind, 'timed-out');
 });
 
@@ -161,6 +158,6 @@ rigTest('a stop that the supervisor began and did not live to end', async (rig) 
   const { code, stdout } = await kill.answer;
   assert.equal(code, 0);
   assert.match(stdout, /^1 killed \(KILL, /);
-  const state = await untilPublished(rig, id, 2);
+  const state = await untilEndPublished(rig, id, 2);
   assert.deepEqual(state.status.outcome, { kind: 'killed', code: 137, signal: 'SIGKILL' });
 });

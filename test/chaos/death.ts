@@ -35,6 +35,28 @@ export function killIfItIsStillThat({ pid, startTicks }: { pid: number; startTic
   return true;
 }
 
+/** SIGSTOP; false if the process has ended by itself. Back when it stands still. */
+export async function halt(pid: number): Promise<boolean> {
+  if (isRunning(pid)) process.kill(pid, 'SIGSTOP');
+  return until(
+    () => letterOf(pid),
+    (letter) => ['T', 'Z', 'X', ''].includes(letter),
+    `a process ${pid} that stands still`,
+  ).then((letter) => letter === 'T');
+}
+
+/** The children that a process has now. */
+export function childrenOf(pid: number): number[] {
+  try {
+    const tasks = fs.readdirSync(`/proc/${pid}/task`);
+    const texts = tasks.map((task) => fs.readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8'));
+    return texts.join(' ').split(' ').filter(Boolean).map(Number);
+  } catch {
+    // it is gone
+    return [];
+  }
+}
+
 /** SIGKILL, and back when the process is gone. */
 export async function slay(pid: number): Promise<void> {
   process.kill(pid, 'SIGKILL');
@@ -86,6 +108,17 @@ export const untilPublished = (rig: Rig, id: number, generation: number): Promis
     () => readJson(rig.file(id, 'state.json')),
     (state) => state?.generation === generation,
     `a state of owner ${generation} of job ${id}`,
+  );
+
+/**
+ * The state once an owner of this generation has published the end. A call that tells the end may come before:
+ * if the owner is slow, a reader takes the end from the record of the shim.
+ */
+export const untilEndPublished = (rig: Rig, id: number, generation: number): Promise<any> =>
+  until(
+    () => readJson(rig.file(id, 'state.json')),
+    (state) => state?.generation === generation && state.status.phase === 'ended',
+    `the end of job ${id}, published by owner ${generation}`,
   );
 
 /** Nothing of this rig runs any more. */

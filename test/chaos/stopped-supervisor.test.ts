@@ -5,7 +5,7 @@ import { Gate } from '../rig/gate.ts';
 import { isRunning } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
-import { readJson, runPuppet, untilPublished } from './death.ts';
+import { readJson, runPuppet, untilEndPublished, untilPublished } from './death.ts';
 
 rigTest('the job ends while its supervisor is stopped: the code is there when it goes on', async (rig) => {
   const puppet = await rig.puppet();
@@ -21,8 +21,8 @@ rigTest('the job ends while its supervisor is stopped: the code is there when it
   );
   process.kill(owner, 'SIGCONT');
   assert.equal((await waiter.answer).code, 33);
-  const state = readJson(rig.file(id, 'state.json'));
-  assert.equal(state.generation, 1, 'a stopped supervisor is not replaced');
+  // a stopped supervisor is not replaced
+  const state = await untilEndPublished(rig, id, 1);
   assert.equal(state.status.outcome.code, 33);
 });
 
