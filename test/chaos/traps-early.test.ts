@@ -1,14 +1,8 @@
 /** Who looks at a job before its supervisor has started it: every verb answers, and the start of the job does not suffer. */
 import assert from 'node:assert/strict';
-import { isRunning } from '../rig/processes.ts';
 import { type Rig, rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
-import { readJson } from './death.ts';
-
-/** A supervisor that has left needs no signal. */
-function signal(pid: number, name: 'SIGSTOP' | 'SIGCONT'): void {
-  if (isRunning(pid)) process.kill(pid, name);
-}
+import { childrenOf, halt, readJson } from './death.ts';
 
 /** So many jobs at most are tried. */
 const TRIES = 10;
@@ -17,7 +11,7 @@ const TRIES = 10;
  * A job whose supervisor is stopped while it boots: it has started nothing yet. On a busy machine that may come too late; then the next
  * job is tried, and the last one is taken as it is: what is asked of it holds for it, too.
  */
-async function stoppedEarly(rig: Rig): Promise<{ id: number; owner: number; isEarly: boolean }> {
+async function stoppedEarly(rig: Rig): Promise<{ id: number; isEarly: boolean; letGo: () => void }> {
   for (let id = 1; ; id++) {
     const call = rig.startBgjob(['run', '--split', '--', 'sh', '-c', 'echo out; echo err >&2; exit 3']);
     const owner = await until(
@@ -25,17 +19,21 @@ async function stoppedEarly(rig: Rig): Promise<{ id: number; owner: number; isEa
       (pid) => pid !== undefined,
       'an owner',
     );
-    signal(owner!, 'SIGSTOP');
+    const isHalted = await halt(owner!);
+    // a shim that has not recorded itself yet starts the job, whatever becomes of its supervisor
+    const isEarly = isHalted && childrenOf(owner!).length === 0 && rig.shimRecord(id).shim === undefined;
+    const letGo = (): void => {
+      if (isHalted) process.kill(owner!, 'SIGCONT');
+    };
     await call.answer;
-    const isEarly = rig.shimRecord(id).shim === undefined;
-    if (isEarly || id === TRIES) return { id, owner: owner!, isEarly };
-    signal(owner!, 'SIGCONT');
+    if (isEarly || id === TRIES) return { id, isEarly, letGo };
+    letGo();
     assert.equal((await rig.bgjob(['wait', String(id)])).code, 3);
   }
 }
 
 rigTest('readers that come before the start: the job starts, and they miss nothing', async (rig) => {
-  const { id, owner, isEarly } = await stoppedEarly(rig);
+  const { id, isEarly, letGo } = await stoppedEarly(rig);
   const job = String(id);
   for (const words of [
     ['tail', '--new'],
@@ -49,7 +47,7 @@ rigTest('readers that come before the start: the job starts, and they miss nothi
   const follow = rig.startBgjob(['tail', '-f', job]);
   const wait = rig.startBgjob(['wait', '--until', 'out', job]);
   const grep = rig.startBgjob(['tail', '-f', '--grep', 'err', '--err', job]);
-  signal(owner, 'SIGCONT');
+  letGo();
   assert.equal((await rig.bgjob(['wait', job])).code, 3);
   assert.equal((await follow.answer).stdout, 'out\n');
   assert.equal((await wait.answer).code, 0);
