@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
-import { killOwner, slay, untilPublished } from './death.ts';
+import { childrenOf, killOwner, slay, untilPublished } from './death.ts';
 
 /** None of these breaks the call itself, which is a Node like any other. */
 const TRAPS: Record<string, string> = {
@@ -72,9 +72,14 @@ rigTest('NODE_OPTIONS that would end every Node is the job’s alone, also after
   await untilPublished(rig, 1, 1);
   await killOwner(rig, 1, 2);
   await killOwner(rig, 1, 3);
-  const { main } = rig.shimRecord(1);
-  const [child] = fs.readFileSync(`/proc/${main}/task/${main}/children`, 'utf8').split(' ');
-  await slay(Number(child));
+  // its shell may not have come to its `sleep` yet
+  const { main } = await rig.shimOf(1);
+  const children = await until(
+    () => childrenOf(main),
+    ({ length }) => length > 0,
+    'its sleep',
+  );
+  await slay(children[0]!);
   const { code } = await rig.bgjob(['wait', '1']);
   assert.equal(code, 9);
   assert.equal(rig.log(1).split('\n').at(-2), '--require /nonexistent.cjs');
