@@ -13,7 +13,7 @@ import { isRunning, processesNaming } from '../rig/processes.ts';
 import { type Answer, BGJOB, type Rig, rigTest } from '../rig/rig.ts';
 import { assertEachSecondTold, eventsOf, startedBy, untilEvents } from '../rig/schedules.ts';
 import { until } from '../rig/until.ts';
-import { isLive, pass, readJson, seededChance, slay } from './death.ts';
+import { isLive, pass, readJson, seededChance, slay, untilGone } from './death.ts';
 
 /**
  * The processes of schedulers: shim, watcher, the shell that starts it again (which are shells), and the
@@ -149,8 +149,10 @@ rigTest('after a restart of the machine boot brings it back, and tells so', asyn
   await untilEvents(rig, 'tick', (all) => all.length >= 1);
   const own = (await rig.json(['ls', '-a', '-n', '50'])).find((job) => job.origin?.kind === 'own');
   const { shim, watcher } = await rig.shimOf(own.id);
-  for (const pid of [watcher, rig.ownerPid(own.id), shim, ...schedulers(rig).map((one) => one.pid)])
-    await slayIfThere(pid);
+  // all at once: a scheduler whose shell and supervisor are gone starts its successor
+  const pids = [watcher, rig.ownerPid(own.id), shim, ...schedulers(rig).map((one) => one.pid)];
+  for (const pid of pids.filter(isRunning)) process.kill(pid, 'SIGKILL');
+  for (const pid of pids) await untilGone(pid);
   // as if all that had been in another boot, with other namespaces
   for (const name of ['tick', 'far']) {
     const path = join(rig.home, 'schedules', name, 'record.json');
