@@ -142,16 +142,23 @@ class Scene {
     const path = join(this.dir, name);
     if (name.startsWith('out/') && !this.hasFolder) return undefined;
     const obstacle = pick(this.chance, Object.keys(OBSTACLES));
+    // made elsewhere: the supervisor may make the file again while `mkfifo` starts
+    const made = join(this.rig.dir, 'obstacle');
+    OBSTACLES[obstacle]!(made, this.outside);
     this.remove(path);
-    OBSTACLES[obstacle]!(path, this.outside);
+    if (obstacle !== 'nothing') fs.renameSync(made, path);
     return `${name} by ${obstacle}`;
   }
 
   /** At once: the supervisor may be about to make a file in a folder. */
   private remove(path: string): void {
-    if (fs.lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
     const gone = join(this.rig.dir, 'gone');
-    fs.renameSync(path, gone);
+    try {
+      fs.renameSync(path, gone);
+    } catch (thrown) {
+      assert.equal((thrown as NodeJS.ErrnoException).code, 'ENOENT');
+      return;
+    }
     fs.rmSync(gone, { recursive: true, force: true });
   }
 
@@ -163,8 +170,10 @@ class Scene {
     const name = pick(this.chance, names.sort());
     if (!SPARE.test(name)) this.isHarmed = true;
     const path = join(this.dir, name);
-    if (this.chance() < 0.5 || !fs.lstatSync(path).isFile()) return this.replace(name);
-    const size = Math.floor(this.chance() * fs.statSync(path).size);
+    // a temporary file may be gone by now
+    const there = fs.lstatSync(path, { throwIfNoEntry: false });
+    if (this.chance() < 0.5 || !there?.isFile()) return this.replace(name);
+    const size = Math.floor(this.chance() * there.size);
     fs.truncateSync(path, size);
     return `${name}, cut to ${size}`;
   }
