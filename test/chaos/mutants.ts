@@ -1676,6 +1676,17 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'chaos/stopped-supervisor.test.ts', name: /an attempt that another one follows is no end/ },
   },
   {
+    what: 'a supervisor that is slow counts as stopped',
+    changes: [
+      {
+        file: 'engine/observe/observe.ts',
+        from: 'if (sinceMs <= SLOW_MS && owner && isAtWork(owner)) return false;',
+        to: '',
+      },
+    ],
+    by: { test: 'chaos/stopped-supervisor.test.ts', name: /a supervisor that is slow, and not stopped/ },
+  },
+  {
     what: 'a stop asks a child before its parent where the child has the lower pid',
     changes: [
       {

@@ -1,6 +1,7 @@
 /** A supervisor that is stopped (SIGSTOP, a suspended machine) is neither dead nor able to answer. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { identify } from '../../src/engine/os/process-identity.ts';
 import { Gate } from '../rig/gate.ts';
 import { isRunning } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
@@ -48,6 +49,36 @@ rigTest(
     assert.equal((await rig.show(id)).endedAt, told.endedAt);
   },
 );
+
+rigTest('a supervisor that is slow, and not stopped, tells the end itself', async (rig) => {
+  const puppet = await rig.puppet();
+  const id = await runPuppet(rig, puppet);
+  const owner = rig.ownerPid(id);
+  process.kill(owner, 'SIGSTOP');
+  await puppet.exit(33);
+  await until(
+    () => fs.readFileSync(rig.file(id, 'exit.1'), 'utf8'),
+    (text) => text.startsWith('33\n'),
+    'the status from the shim',
+  );
+  // a process that lives, and is not stopped, stands in the record of the owner, which does nothing
+  const path = rig.file(id, 'owner.1');
+  const record = fs.readFileSync(path);
+  const { sum: _, ...named } = JSON.parse(record.toString());
+  fs.writeFileSync(path, JSON.stringify({ ...named, identity: identify(process.pid) }));
+  const setAge = (seconds: number): void => {
+    const at = Date.now() / 1000 - seconds;
+    fs.utimesSync(rig.file(id, 'exit.1'), at, at);
+  };
+  // the distance of two clocks counts: it is small enough for the next 45 seconds
+  setAge(-20);
+  assert.equal((await rig.show(id)).state, 'running');
+  setAge(3600);
+  assert.equal((await rig.show(id)).state, 'exited', 'it is not waited for for ever');
+  fs.writeFileSync(path, record);
+  process.kill(owner, 'SIGCONT');
+  assert.equal((await untilEndPublished(rig, id, 1)).status.outcome.code, 33);
+});
 
 rigTest('kill while the supervisor is stopped: it goes on, and stops its job', async (rig) => {
   const puppet = await rig.puppet();

@@ -38,6 +38,7 @@ import {
   HAS_PROC,
   hasOpen,
   isAlive,
+  isAtWork,
   isFifo,
   isLocked,
   openFile,
@@ -50,8 +51,10 @@ import { readShimCpuMs } from '../usage/usage-file.ts';
 
 /** A job without owner and state counts as being launched for this long, milliseconds. */
 const LAUNCH_MS = 30_000;
-/** An owner publishes an end within milliseconds. One that has not for this long is stopped. */
+/** An owner publishes an end within milliseconds. A stopped one is not waited for longer than this. */
 const STUCK_MS = 3000;
+/** On a busy machine an owner that is not stopped may need seconds, and only it knows a limit that a full disk hid. */
+const SLOW_MS = 30_000;
 /** A dying Node closes its descriptors a little after it counts as dead, milliseconds. */
 const LINGER_MS = 50;
 
@@ -132,7 +135,7 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
     }
   }
   const attempt = known?.attempt ?? 1;
-  if (isAttended(job, identity) && !isStuck(job, status, spec, attempt))
+  if (isAttended(job, identity) && !isStuck(job, identity, status, spec, attempt))
     return { kind: 'live', id, spec, status, state: known };
 
   // read again: the process that held the FIFO a moment ago wrote the end before it closed it
@@ -176,14 +179,22 @@ function hasMoved(job: JobPaths, owner: Found<Owner>, state: Found<State>): bool
 
 /**
  * Whether the exit status has been on record for long and the owner has not published the end: the owner is
- * stopped (SIGSTOP), and will publish the same when it continues. During a stop of the job this does not
+ * stopped (SIGSTOP), and publishes the end when it continues. During a stop of the job this does not
  * count: there the end is published when all processes are gone. Nor does it after an attempt that another
  * one follows: the owner puts the job back into its queue when it continues.
  */
-function isStuck(job: JobPaths, status: Status, spec: Spec, attempt: number): boolean {
+function isStuck(
+  job: JobPaths,
+  owner: Identity | undefined,
+  status: Status,
+  spec: Spec,
+  attempt: number,
+): boolean {
   const exit = status.phase === 'stopping' ? undefined : readExit(job, attempt);
   // in either direction: if the clock was set back, the end lies in the future
-  if (exit === undefined || Math.abs(systemClock.now() - exit.at) <= STUCK_MS) return false;
+  const sinceMs = exit && Math.abs(systemClock.now() - exit.at);
+  if (exit === undefined || sinceMs === undefined || sinceMs <= STUCK_MS) return false;
+  if (sinceMs <= SLOW_MS && owner && isAtWork(owner)) return false;
   return retryAt(spec, attempt, endWithoutOwner(status, exit.at, exit.code, readStops(job))) === undefined;
 }
 
