@@ -107,6 +107,8 @@ rigTest(
       'its id',
     );
     await rig.untilState(1, 'running');
+    // it is shown running before shim and watcher are on record, which would count as processes of the job
+    await rig.shimOf(1);
     assert.equal((await rig.bgjob(['status', '1'])).code, 75);
     const kill = await rig.bgjob(['kill', '1']);
     assert.equal(kill.code, 0, kill.stderr);
