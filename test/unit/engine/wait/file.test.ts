@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import type { WaitNews } from '../../../../src/engine/wait/condition.ts';
 import { waitFile } from '../../../../src/engine/wait/file.ts';
 import { folderTest } from '../../../rig/folder.ts';
+import { CALL_MS } from '../../../rig/until.ts';
 
-const soon = () => AbortSignal.timeout(20_000);
+const soon = () => AbortSignal.timeout(CALL_MS);
 const nobody = (news: WaitNews) => assert.fail(`reported: ${news.kind}`);
 
 folderTest('a path exists when its link leads somewhere; not before', async (dir) => {
