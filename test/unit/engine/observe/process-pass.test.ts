@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { joinPass, type SeenProcess } from '../../../../src/engine/observe/process-pass.ts';
 import { identify } from '../../../../src/engine/os/process-identity.ts';
 import type { Identity } from '../../../../src/job/identity.ts';
+import { letterOf } from '../../../rig/processes.ts';
 import { until } from '../../../rig/until.ts';
 
 /** A search that lists what it is shown. */
@@ -24,7 +25,8 @@ test('searches of one turn share a pass; a process with a marker is shown to the
   try {
     await until(
       () => children.every(({ pid }) => fs.readFileSync(`/proc/${pid}/comm`, 'latin1') === 'sleep\n'),
-      (areReady) => areReady,
+      // it sleeps: before that it may have the new name, and no environment yet
+      (areReady) => areReady && children.every(({ pid }) => letterOf(pid!) === 'S'),
     );
     const searches = [searchFor(7), searchFor(8), searchFor(9, [identify(marked)!])];
     const [pass, ...others] = await Promise.all(searches.map((one) => joinPass(one)));

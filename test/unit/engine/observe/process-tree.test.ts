@@ -21,7 +21,7 @@ import { identify } from '../../../../src/engine/os/process-identity.ts';
 import { readTable } from '../../../../src/engine/os/process-table.ts';
 import { Home } from '../../../../src/job/home/home.ts';
 import { folderTest } from '../../../rig/folder.ts';
-import { isRunning } from '../../../rig/processes.ts';
+import { isRunning, letterOf } from '../../../rig/processes.ts';
 import { until } from '../../../rig/until.ts';
 
 const trail = (home: Home, more: Partial<ProcessRecords> = {}): ProcessRecords => ({
@@ -41,10 +41,11 @@ async function sleeper(children: ChildProcess[], env: Record<string, string>, lo
   const stdio = ['ignore', log ?? 'ignore', 'ignore'] as const;
   const child = spawn('/bin/sleep', ['1000'], { env, stdio: [...stdio], detached: true });
   children.push(child);
-  // until exec is done, /proc shows the environment of the test itself
+  // until exec is done, /proc shows the environment of the test itself, and for an instant none
   await until(
-    () => fs.readFileSync(`/proc/${child.pid}/comm`, 'latin1'),
-    (name) => name === 'sleep\n',
+    () => [fs.readFileSync(`/proc/${child.pid}/comm`, 'latin1'), letterOf(child.pid!)].join(''),
+    (text) => text === 'sleep\nS',
+    'a sleeper',
   );
   return child.pid!;
 }
