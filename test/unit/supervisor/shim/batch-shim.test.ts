@@ -8,6 +8,7 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { attemptQuietly } from '../../../../src/base/result.ts';
 import { JobPaths } from '../../../../src/job/home/paths.ts';
 import { type BatchShim, batchShimFor, type Order } from '../../../../src/supervisor/shim/batch-shim.ts';
 import { isRunning, letterOf, processesNaming } from '../../../rig/processes.ts';
@@ -77,9 +78,13 @@ class Stage {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const fd of this.aliveFds) fs.closeSync(fd);
-    for (const { pid } of processesNaming(this.dir)) process.kill(pid, 'SIGKILL');
+    // a watcher ends a moment after its shim, perhaps just now
     await until(
-      () => processesNaming(this.dir).length,
+      () => {
+        const left = processesNaming(this.dir);
+        for (const { pid } of left) attemptQuietly(() => process.kill(pid, 'SIGKILL'));
+        return left.length;
+      },
       (count) => count === 0,
       'no process',
     );
