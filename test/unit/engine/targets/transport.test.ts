@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { TargetError, type Trouble } from '../../../../src/engine/targets/engine.ts';
 import { ShimEngine } from '../../../../src/engine/targets/shim-engine.ts';
 import { sshTrouble } from '../../../../src/engine/targets/ssh-trouble.ts';
@@ -60,13 +61,38 @@ for (const [name, script] of STARTS)
 
 folderTest(
   'a login shell that hangs, before and after the login; a program that is never ready',
-  async (dir) => {
+  async (dir, t) => {
     const hang = 'exec sleep 1000';
     assert.deepEqual(await troubleOf(through(dir, hang, 300)), ['refused', 'silent', '']);
-    const loggedIn = `echo 'Authenticated to box ([1.2.3.4]:22) using "publickey".' >&2; ${hang}`;
-    assert.deepEqual(await troubleOf(through(dir, loggedIn, 2000)), ['refused', 'login-shell-hangs', '']);
+    // the time that ssh has is over when it has said this, however slow it is
+    const authenticated = (text: string) => `echo 'Authenticated to box${text}' >&2; : >'${dir}/said'`;
+    const troubleAfter = async (script: string) => {
+      const readyMs = 12_345;
+      const own = globalThis.setTimeout;
+      let endWait = (): void => assert.fail('it has no limit');
+      const held = (act: () => void, ms: number) => {
+        if (ms !== readyMs) return own(act, ms);
+        endWait = act;
+        return own(() => {}, 0);
+      };
+      const mocked = t.mock.method(globalThis, 'setTimeout', held as typeof setTimeout);
+      const trouble = troubleOf(through(dir, script, readyMs));
+      await until(
+        () => fs.existsSync(join(dir, 'said')),
+        (isThere) => isThere,
+        'what ssh says',
+      );
+      // it is read in the next turn of the event loop
+      for (let turn = 0; turn < 3; turn++) await setImmediate();
+      mocked.mock.restore();
+      endWait();
+      fs.rmSync(join(dir, 'said'));
+      return trouble;
+    };
+    const loggedIn = `${authenticated(' ([1.2.3.4]:22) using "publickey".')}; ${hang}`;
+    assert.deepEqual(await troubleAfter(loggedIn), ['refused', 'login-shell-hangs', '']);
     // it gives back our program, in which our nonce stands
-    const [, trouble] = await troubleOf(through(dir, `echo 'Authenticated to box' >&2; exec cat`, 2000));
+    const [, trouble] = await troubleAfter(`${authenticated('')}; exec cat`);
     assert.equal(trouble, 'login-shell-hangs');
     await until(
       () => processesNaming(dir),
