@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { FarEnd } from '../../../../src/engine/targets/engine.ts';
+import type { FarEnd, FarState } from '../../../../src/engine/targets/engine.ts';
 import { LocalTransport } from '../../../../src/engine/targets/transport.ts';
 import { BURNT_MS, SH_BURN } from '../../../rig/burn.ts';
 import { Far, farTest, USAGE_FILE } from '../../../rig/far.ts';
@@ -161,10 +161,16 @@ farTest(
       () => far.log(uid),
       (log) => log.split('\n').length === 5,
     ).then(pidsIn);
-    const result = await far.engine.stop(uid, 'TERM', 50);
+    const { pid } = (await far.reach(uid, 'running')) as Extract<FarState, { kind: 'running' }>;
+    const result = await far.engine.stop(uid, 'TERM', 60_000);
     assert.ok(result.signalled >= 5, JSON.stringify(result));
-    assert.deepEqual(facts(await far.end(uid)), { status: 3, limit: null, afterStop: true });
+    await far.said(uid, 'term');
+    await gone([pid!]);
+    assert.deepEqual(pids.map(isRunning), [true, true, true, true]);
+    // the first grace would give them a minute
+    await far.engine.stop(uid, 'TERM', 50);
     await gone(pids);
+    assert.deepEqual(facts(await far.end(uid)), { status: 3, limit: null, afterStop: true });
   },
 );
 
@@ -219,12 +225,18 @@ farTest('what it cost is not known where its file is gone or damaged; its code i
 });
 
 farTest('a job over its --timeout: its end says so, whatever its code is', async (far) => {
-  const uid = await far.start(
-    far.sh("trap 'exit 0' TERM; echo $$; while :; do sleep 0.1; done", { timeoutMs: 200, graceMs: 60_000 }),
-  );
+  // the watcher of the limit waits until the job has its trap, however slow that is
+  const [bin, ready] = [join(far.home, 'bin'), join(far.home, 'ready')];
+  fs.mkdirSync(bin);
+  const nap = `until [ -e '${ready}' ]; do /bin/sleep 0.01; done; exec /bin/sleep "$@"`;
+  fs.writeFileSync(join(bin, 'sleep'), `#!/bin/sh\n${nap}\n`, { mode: 0o755 });
+  far.env['PATH'] = `${bin}:/usr/bin:/bin`;
+  const rest = `echo $!; : >'${ready}'; while :; do sleep 0.1; done`;
+  const uid = await far.start(far.sh(`trap 'exit 0' TERM; ${rest}`, { timeoutMs: 200, graceMs: 60_000 }));
   assert.deepEqual(facts(await far.end(uid)), { status: 0, limit: 'timeout', afterStop: true });
+  fs.rmSync(ready);
   const stubborn = await far.start(
-    far.sh("trap '' TERM; setsid sleep 1000 & echo $!; while :; do sleep 0.1; done", {
+    far.sh(`trap '' TERM; setsid /bin/sleep 1000 & ${rest}`, {
       timeoutMs: 200,
       graceMs: 100,
     }),
@@ -247,7 +259,7 @@ farTest(
 );
 
 farTest('--max-log: a job that writes more is stopped', async (far) => {
-  const uid = await far.start(far.sh('exec yes', { maxLogBytes: 65_536, graceMs: 1000 }));
+  const uid = await far.start(far.sh('exec yes', { maxLogBytes: 65_536, graceMs: 60_000 }));
   assert.deepEqual(facts(await far.end(uid)), { status: 143, limit: 'max-log', afterStop: true });
   assert.ok(fs.statSync(join(far.root(), 'log', uid)).size >= 65_536);
   // both streams count
