@@ -15,8 +15,12 @@ import { CALL_MS } from '../../../rig/until.ts';
 
 const soon = () => AbortSignal.timeout(CALL_MS);
 const quiet = () => {};
+/** What is told where this process stood still for so long: the attempt is made again. */
+const SLOW = 'no answer within 2s';
 const wait = (url: string, onAnswer: (text: string) => void = quiet, insecure = false) =>
   waitUrl(new URL(url), { insecure, statuses: [], onAnswer }, soon(), quiet);
+/** Collects what is told, but for what the machine adds. */
+const collectIn = (answers: string[]) => (text: string) => void (text === SLOW || answers.push(text));
 
 async function serve(
   listener: RequestListener,
@@ -51,13 +55,13 @@ test('500 is not ready, 404 is; the last answer is told when it changes', async 
   await withServer(
     (_, response) => response.writeHead([500, 500, 503, 404][calls++] ?? 404).end(),
     async (port) => {
-      const found = await wait(`http://me:secret@localhost:${port}/x`, (text) => answers.push(text));
+      const found = await wait(`http://me:secret@localhost:${port}/x`, collectIn(answers));
       assert.ok(found.ok);
       assert.deepEqual(found.value?.facts, { url: `http://localhost:${port}/x`, status: 404 });
     },
   );
   assert.deepEqual(answers, ['500', '503']);
-  assert.equal(calls, 4);
+  assert.ok(calls >= 4, `${calls}`);
 });
 
 test('redirects are followed on the same host; elsewhere, in a loop, or too many they are the answer', async () => {
@@ -104,7 +108,7 @@ test('an attempt that gets no answer is given up and made again', async () => {
       assert.ok(found.ok && found.value);
     },
   );
-  assert.deepEqual(answers, ['no answer within 2s']);
+  assert.deepEqual([...new Set(answers)], [SLOW]);
 });
 
 test('a server that comes later, on IPv6 alone, and one that closes at once: tried again', async (t) => {
@@ -119,7 +123,7 @@ test('a server that comes later, on IPv6 alone, and one that closes at once: tri
   let closed: Promise<unknown> | undefined;
   let server: Server | undefined;
   const found = await wait(`http://localhost:${port}/`, (text) => {
-    answers.push(text);
+    collectIn(answers)(text);
     if (text === 'ECONNRESET') closed = once(tcp.close(), 'close');
     if (text === 'ECONNREFUSED')
       server = createServer((_, response) => response.end())
