@@ -1680,7 +1680,7 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/observe/observe.ts',
-        from: 'if (sinceMs <= SLOW_MS && owner && isAtWork(owner)) return false;',
+        from: 'if (sinceMs <= SLOW_MS && inCharge && isAtWork(inCharge)) return false;',
         to: '',
       },
     ],

@@ -194,7 +194,9 @@ function isStuck(
   // in either direction: if the clock was set back, the end lies in the future
   const sinceMs = exit && Math.abs(systemClock.now() - exit.at);
   if (exit === undefined || sinceMs === undefined || sinceMs <= STUCK_MS) return false;
-  if (sinceMs <= SLOW_MS && owner && isAtWork(owner)) return false;
+  // on a full disk the successor of a dead owner is not on record: its watcher lives
+  const inCharge = owner && isAlive(owner) === 'dead' ? readShim(job, owner).watcher : owner;
+  if (sinceMs <= SLOW_MS && inCharge && isAtWork(inCharge)) return false;
   return retryAt(spec, attempt, endWithoutOwner(status, exit.at, exit.code, readStops(job))) === undefined;
 }
 
