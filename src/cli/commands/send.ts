@@ -14,7 +14,7 @@ import { newlineOfNothing, noText, READING_TEXT, sentResult, tooMuchText } from 
 import { jobLabel } from '../messages/job-text.ts';
 import { refuseThere } from '../targets/on-option.ts';
 
-/** How long the call waits for a job that does not read, or starts, milliseconds. */
+/** How long the call waits for a job that does not read, milliseconds. */
 const GIVE_UP_MS = 2000;
 
 /** The text on stdin. */
