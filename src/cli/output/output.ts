@@ -32,7 +32,7 @@ function write(fd: 1 | 2, bytes: Uint8Array): string | undefined {
   return undefined;
 }
 
-const OBJECTS_PER_WRITE = 200;
+const LINES_PER_WRITE = 200;
 
 /** The parameter that begins a colour, and the one that ends it. */
 const SGR = { red: [31, 39], green: [32, 39], cyan: [36, 39], faint: [2, 22] } as const;
@@ -40,6 +40,10 @@ export type Color = keyof typeof SGR;
 
 /** One JSON object in a line. */
 export const objectText = (value: object): string => safeJson(JSON.stringify(value));
+
+function* objectTexts(values: Iterable<object>): Generator<string> {
+  for (const value of values) yield objectText(value);
+}
 
 /** How a call prints: as JSON, and with or without colours. */
 interface OutputOptions {
@@ -117,16 +121,19 @@ export class Output {
   object(value: object): void {
     this.line(objectText(value));
   }
+  /** Many lines of the answer, in few writes. */
+  lines(texts: Iterable<string>): void {
+    let some: string[] = [];
+    for (const text of texts) {
+      if (some.push(text) < LINES_PER_WRITE) continue;
+      this.line(some.join('\n'));
+      some = [];
+    }
+    if (some.length > 0) this.line(some.join('\n'));
+  }
   /** Many objects of the answer, in few writes. */
   objects(values: Iterable<object>): void {
-    let lines: string[] = [];
-    for (const value of values) {
-      lines.push(JSON.stringify(value));
-      if (lines.length < OBJECTS_PER_WRITE) continue;
-      this.line(safeJson(lines.join('\n')));
-      lines = [];
-    }
-    if (lines.length > 0) this.line(safeJson(lines.join('\n')));
+    this.lines(objectTexts(values));
   }
   /** Calls it at the end of the call, if its answer was written whole and the reader of stdout took it. */
   whenDelivered(act: () => void): void {

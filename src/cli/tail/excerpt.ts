@@ -131,7 +131,7 @@ export function printPiece(
   const lines = stamps
     ? [...timedLines(piece, output.keepsStyles)].map(({ text, to }) => stamps.head(to, size) + text)
     : readableLines(bytes, undefined, output.keepsStyles);
-  for (const line of folded ? foldRepeats(lines) : lines) output.line(line);
+  output.lines(folded ? foldRepeats(lines) : lines);
 }
 
 /** Says that there is more than this log: a stderr with a log of its own. */

@@ -57,6 +57,8 @@ class LineView {
   private isBroken = false;
   /** Where the bytes end that were pushed. */
   private to = 0;
+  /** The text of the lines of one push: a write for each would be a system call for each. */
+  private unwritten = '';
 
   /** `head`: what stands before the line that ends at a byte. `gate`: other views print to the same place. */
   constructor(
@@ -81,12 +83,19 @@ class LineView {
       all = all.subarray(all.length);
     }
     this.rest = Buffer.from(all);
+    this.write();
   }
 
   /** No more comes for now, or the job ended: prints the unfinished line, too. */
   flush(atEnd: boolean): void {
     if (this.rest.length > 0 && !this.isBroken) this.show(this.rest, atEnd, this.to);
     if (atEnd) this.rest = Buffer.alloc(0);
+    this.write();
+  }
+
+  private write(): void {
+    if (this.unwritten !== '') this.output.raw(Buffer.from(this.unwritten));
+    this.unwritten = '';
   }
 
   /** A part of the log is gone: the unfinished line ends here. */
@@ -113,7 +122,7 @@ class LineView {
     if (rest !== '' || whole || !goesOn) {
       this.gate?.enter(this, !whole);
       const head = goesOn && this.shown !== '' ? '' : this.head(to);
-      this.output.raw(Buffer.from(`${goesOn ? '' : '\n'}${head}${rest}${whole ? '\n' : ''}`));
+      this.unwritten += `${goesOn ? '' : '\n'}${head}${rest}${whole ? '\n' : ''}`;
     }
     this.shown = whole ? '' : bare;
   }
