@@ -158,10 +158,16 @@ export async function killAtRandom(
   goesOn: () => boolean,
 ): Promise<Victim[]> {
   const killed: Victim[] = [];
+  // After a killed call the next one lives until a job has got on, or another process was killed: the calls of
+  // `untilEnded` move the queue on, and a slow one would be killed again and again.
+  let callKilledAt = -1;
+  const progress = () => book.starts.length + book.ends.length + killed.length;
+  const mayDie = ({ role }: Victim) =>
+    roles.includes(role) && (role !== 'launcher' || progress() !== callKilledAt);
   while (goesOn() && killed.length < MOST_KILLS) {
     await pass(chance() * 2 * pauseMs);
     if (killed.length >= KILLS_EACH * (1 + book.starts.length + book.ends.length)) continue;
-    const victims = machinery(rig).filter(({ role }) => roles.includes(role));
+    const victims = machinery(rig).filter(mayDie);
     const chosen = victims[Math.floor(chance() * victims.length)];
     if (!chosen || !signalled(chosen.pid, 'SIGSTOP')) continue;
     // it stands still now: since it was listed, a fork may have become another program
@@ -171,7 +177,7 @@ export async function killAtRandom(
       'a process that stands still',
     );
     const all = machinery(rig);
-    const victim = all.find(({ pid, role }) => pid === chosen.pid && roles.includes(role));
+    const victim = all.find((one) => one.pid === chosen.pid && mayDie(one));
     // A process that is just forking has a child that looks like itself. The killed one may have been about
     // to become a shim. The two may have numbers of different jobs: a fork takes the next job of its queue.
     const parent = victim && all.find(({ pid }) => pid === parentOf(victim.pid));
@@ -180,6 +186,7 @@ export async function killAtRandom(
     if (isSpared) signalled(chosen.pid, 'SIGCONT');
     if (isSpared || !slain(chosen.pid)) continue;
     killed.push(isFork ? { ...victim, role: 'shim' } : victim);
+    if (victim.role === 'launcher') callKilledAt = progress();
   }
   return killed;
 }
@@ -207,12 +214,19 @@ export async function untilEnded(rig: Rig, ids: number[]): Promise<any[]> {
     // the command itself may have been killed
     (jobs) => jobs.length === ids.length && !jobs.some(isLive),
     'the end of all jobs',
+    60_000 + 5_000 * ids.length,
   );
 }
 
-/** These jobs as `ls` tells them, in the order of their ids. */
+/** These jobs as `ls` tells them, in the order of their ids; none if the call was killed. */
 export async function jobsOf(rig: Rig, ids: number[]): Promise<any[]> {
-  const jobs = await rig.json(['ls', '-a', '-n', '100000']);
+  const { code, stdout } = await rig.bgjob(['ls', '-a', '-n', '100000', '--json']);
+  // killed, it may have left half a line
+  if (code === 137) return [];
+  const jobs = stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
   return jobs.filter(({ id }) => ids.includes(id)).sort((a, b) => a.id - b.id);
 }
 
