@@ -1,4 +1,6 @@
 /** What the tests about death share: chance with a seed, ending a process for good, and waiting for the next owner. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { uptime } from 'node:os';
 import { isRunning, letterOf, processesNaming } from '../rig/processes.ts';
@@ -43,6 +45,14 @@ export async function halt(pid: number): Promise<boolean> {
     (letter) => ['T', 'Z', 'X', ''].includes(letter),
     `a process ${pid} that stands still`,
   ).then((letter) => letter === 'T');
+}
+
+/** Copies a home while job 1 runs. Its owner stands still: cp fails where a temporary file goes before its turn. */
+export async function copyHome(rig: Rig, to: string): Promise<void> {
+  const owner = rig.ownerPid(1);
+  assert.ok(await halt(owner));
+  execFileSync('cp', ['-a', rig.home, to]);
+  process.kill(owner, 'SIGCONT');
 }
 
 /** The children that a process has now. */

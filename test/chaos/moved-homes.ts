@@ -4,12 +4,11 @@
  * path has the results of its own jobs alone.
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { cannotMount, succeeds } from '../rig/mounts.ts';
 import { type Rig, withRig } from '../rig/rig.ts';
-import { runPuppet, slay, untilGone, untilIdle, untilPublished } from './death.ts';
+import { copyHome, runPuppet, slay, untilGone, untilIdle, untilPublished } from './death.ts';
 import type { Part, Round, Row } from './part.ts';
 
 /** What becomes of the home: where the job is found from then on (null: nowhere), and what may be said of its end. */
@@ -54,8 +53,8 @@ const FATES: Record<string, Fate> = {
   },
   'is put back from a copy': {
     mayBeLost: true,
-    act: (rig) => {
-      execFileSync('cp', ['-a', rig.home, movedTo(rig)]);
+    act: async (rig) => {
+      await copyHome(rig, movedTo(rig));
       fs.rmSync(rig.home, { recursive: true });
       fs.renameSync(movedTo(rig), rig.home);
       return rig.home;

@@ -80,10 +80,13 @@ export async function sweepDamaged(
   chance: () => number,
   rounds: number,
 ): Promise<number> {
-  const highest = Math.max(...fs.readdirSync(`${rig.home}/jobs`).map(Number));
+  const ids = fs.readdirSync(`${rig.home}/jobs`).map(Number);
+  const highest = Math.max(...ids);
   const records = targets.filter(({ id, name }) => id !== undefined && /^(spec|state)\.json$/.test(name));
   // in a copy they are unreadable as long as they run
   const live = (await rig.json(['ls', '-a', '--state', 'running'])).map((job) => job.id);
+  // owners that leave still remove files, and cp fails where one goes before its turn
+  for (const id of ids) if (!live.includes(id)) await rig.untilLeft(id);
   for (let n = 0; n < rounds; n++) {
     const copy = `${rig.dir}/copy${n}`;
     assert.equal(spawnSync('cp', ['-a', rig.home, copy]).status, 0);

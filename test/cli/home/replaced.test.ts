@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { readJson, runPuppet, slay, untilGone, untilPublished } from '../../chaos/death.ts';
+import { copyHome, readJson, runPuppet, slay, untilGone, untilPublished } from '../../chaos/death.ts';
 import { cannotMount, succeeds } from '../../rig/mounts.ts';
 import { multiply } from '../../rig/multiply.ts';
 import { letterOf } from '../../rig/processes.ts';
@@ -199,7 +199,7 @@ rigTest(
     const { puppet, ours } = await begin(rig, false, ['-n', 'web']);
     const { main } = await rig.shimOf(1);
     const copy = join(rig.dir, 'copy');
-    execFileSync('cp', ['-a', rig.home, copy]);
+    await copyHome(rig, copy);
     // in the copy, beside the home
     const inCopy = { env: { BGJOB_HOME: copy } };
     const why = `this home is a copy of the one in which the job runs (its main process is ${main})`;
@@ -265,7 +265,7 @@ rigTest('the same of so many jobs that they are waited for together', async (rig
 rigTest('a copy that nobody told of the end says so', async (rig) => {
   const { puppet, ours } = await begin(rig, false);
   const copy = join(rig.dir, 'copy');
-  execFileSync('cp', ['-a', rig.home, copy]);
+  await copyHome(rig, copy);
   await puppet.exit(4);
   await untilOver(ours);
   const { stdout } = await rig.bgjob(['status', '1'], { env: { BGJOB_HOME: copy } });
