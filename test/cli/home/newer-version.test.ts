@@ -57,7 +57,7 @@ rigTest(
 
 rigTest('a newer record: that job is unreadable and stays, and the others work', async (rig) => {
   rig.damaged = true;
-  for (const line of ['exit 3', 'exit 4', 'true']) await rig.bgjob(['run', '-w', line]);
+  for (const line of ['exit 3', 'exit 4', 'true']) await rig.runOut([line]);
   for (const name of ['spec.json', 'state.json']) {
     const { sum: _, ...record } = readJson(rig.file(1, name));
     if (record.spec) record.spec.v = 3;

@@ -70,8 +70,8 @@ rigTest(
     await untilSaid(wait, QUEUE);
     await quietly(rig, 'queue', 'resume', 'api');
     assert.equal((await wait.answer).code, 0);
-    const all = (await rig.bgjob(['ls', '-q', '-n', '200'])).stdout.split('\n').filter(Boolean);
-    assert.equal((await rig.bgjob(['wait', ...all])).code, 0);
+    // the others need not run: on a slow machine that would take longer than a call may
+    await rig.bgjob(['kill', '--queue', 'api', '--now']);
   },
 );
 
