@@ -217,7 +217,7 @@ function orderShim(supervision: Supervision, spec: Spec, environment: string[], 
       publishStart(supervision, at, monotonicMs);
     },
     onStatus: (code) => {
-      supervision.reportedExit = { code, at: systemClock.now() };
+      supervision.reportedExit = { code, at: systemClock.now(), isCertain: true };
       supervision.shimPid = undefined;
       supervision.checkMain();
     },
@@ -270,7 +270,9 @@ function startShim(supervision: Supervision, spec: Spec, environment: string[], 
       socket.resume();
     });
   socket.on('data', (line: Buffer) => {
-    supervision.reportedExit = { code: Number.parseInt(line.toString(), 10), at: systemClock.now() };
+    const [code, recorded] = line.toString().trim().split(' ');
+    const isCertain = spec.pty === null || recorded !== undefined;
+    supervision.reportedExit = { code: Number(code), at: systemClock.now(), isCertain };
     // exit.N holds the same status durably
     supervision.checkMain();
     // if the leader of the terminal was killed, only we see the end of the job

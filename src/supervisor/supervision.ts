@@ -64,7 +64,7 @@ export class Supervision {
   /** Whether this process saw the job alive, and so sees when it ends. An adopter may find it dead. */
   hasSeenAlive = true;
   /** The exit status from the shim's socket: all there is if the job's directory was removed. */
-  reportedExit: { code: number; at: number } | undefined;
+  reportedExit: { code: number; at: number; isCertain: boolean } | undefined;
   startNextJob: (slot: 'unpublished' | 'locked') => Promise<boolean> = async () => false;
   /** Called once, after the end is published and `alive` is closed. */
   onEnded: () => void = () => {};
@@ -232,7 +232,8 @@ export class Supervision {
   }
 
   private reportExit(): boolean {
-    const exit = readExit(this.job, this.attempt) ?? (this.spec.pty === null ? this.reportedExit : undefined);
+    const exit =
+      readExit(this.job, this.attempt) ?? (this.reportedExit?.isCertain ? this.reportedExit : undefined);
     if (exit && !isDraining(this, exit.at)) this.reportEnd(exit.at, exit.code);
     return exit !== undefined;
   }

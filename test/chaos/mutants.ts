@@ -2939,6 +2939,11 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/home/replaced.test.ts', name: /what is in the home is removed under a job: the new/ },
   },
   {
+    what: 'of a job of a terminal in a home that was removed nothing is known, though the shim has said it',
+    changes: [{ file: 'supervisor/start.ts', from: ' || recorded !== undefined', to: '' }],
+    by: { test: 'cli/home/replaced.test.ts', name: /put back from a copy: the job of a terminal/ },
+  },
+  {
     what: 'a self-test that is interrupted leaves its jobs',
     changes: [
       {

@@ -96,13 +96,16 @@ echo "$shim_own${shim_held:+$shim_nl$shim_nl$shim_held}" 1<>"$shim_record"
   run_job
 )
 shim_status=$?
+shim_recorded=
 
 if [ "$shim_pty" ]; then
   # The status of `script` is 0 for a job that was killed, so the status that the leader recorded counts. If
   # the leader was killed before it recorded itself, the status of `script` counts: `script` may have made no
   # terminal, and the job was not executed. If it was killed later, either the job was killed with it (`kill
   # -9 0`), or the job lives and its end is not known yet.
-  read -r shim_line <"$shim_exit" || {
+  if read -r shim_recorded <"$shim_exit"; then
+    shim_status=$shim_recorded
+  else
     {
       read -r shim_main
       read -r shim_main
@@ -120,7 +123,7 @@ if [ "$shim_pty" ]; then
     case $shim_main in
     "" | [ZX]*) [ $shim_status -gt 125 ] && echo "$shim_status$shim_nl$shim_status" >&8 ;;
     esac
-  }
+  fi
 else
   # over blanks that are on the disk already, so that a full disk cannot lose it; twice: see STATUS in
   # job/home/records.ts
@@ -131,7 +134,8 @@ fi
 command times
 
 [ -z "$shim_stdin" ] || echo >&9
-echo $shim_status >&3
+# `recorded`: by the leader. The supervisor cannot read `exit.N` in a home that was removed.
+echo "$shim_status${shim_recorded:+ recorded}" >&3
 # To the process group, which is not that of the job. URG is ignored by default, so it harms neither the
 # watcher nor a booting Node, and it wakes an adopter.
 kill -s URG 0

@@ -20,10 +20,10 @@ import { sleepsOn, waiterOf } from '../../rig/waiters.ts';
 async function begin(
   rig: Rig,
   adopted: boolean,
-  options: string[] = [],
+  options: readonly string[] = [],
 ): Promise<{ puppet: Puppet; ours: number[] }> {
   const puppet = await rig.puppet();
-  assert.equal(await runPuppet(rig, puppet, options), 1);
+  assert.equal(await runPuppet(rig, puppet, [...options]), 1);
   const { shim, watcher } = await rig.shimOf(1);
   if (adopted) {
     await slay(rig.ownerPid(1));
@@ -193,31 +193,36 @@ rigTest(
   { skip: cannotMount() },
 );
 
-rigTest(
-  'a home that is put back from a copy: the job is known to run, its name is taken, its end comes',
-  async (rig) => {
-    const { puppet, ours } = await begin(rig, false, ['-n', 'web']);
-    const { main } = await rig.shimOf(1);
-    const copy = join(rig.dir, 'copy');
-    await copyHome(rig, copy);
-    // in the copy, beside the home
-    const inCopy = { env: { BGJOB_HOME: copy } };
-    const why = `this home is a copy of the one in which the job runs (its main process is ${main})`;
-    assert.equal((await rig.bgjob(['status', 'web'], inCopy)).stdout, `1 unreadable (${why})\n`);
-    assert.match((await rig.bgjob(['status', 'web'])).stdout, /^web 1 running/);
-    // in its place
-    fs.rmSync(rig.home, { recursive: true });
-    fs.renameSync(copy, rig.home);
-    assert.equal((await rig.bgjob(['status', 'web'])).stdout, `1 unreadable (${why})\n`);
-    const second = await rig.bgjob(['run', '-n', 'web', '--', 'true']);
-    assert.notEqual(second.code, 0, 'no second web');
-    assert.match(second.stderr, /web/);
-    await puppet.exit(4);
-    await untilOver(ours);
-    assert.match((await rig.bgjob(['status', 'web'])).stdout, /^web 1 exited 4/);
-    assert.equal((await rig.bgjob(['run', '-n', 'web', '--wait', '--', 'true'])).code, 0);
-  },
-);
+for (const [what, options] of [
+  ['', []],
+  // its status is recorded by the leader of the terminal, in the home that was removed
+  [' of a terminal', ['--pty']],
+] as const)
+  rigTest(
+    `a home that is put back from a copy: the job${what} is known to run, its name is taken, its end comes`,
+    async (rig) => {
+      const { puppet, ours } = await begin(rig, false, ['-n', 'web', ...options]);
+      const { main } = await rig.shimOf(1);
+      const copy = join(rig.dir, 'copy');
+      await copyHome(rig, copy);
+      // in the copy, beside the home
+      const inCopy = { env: { BGJOB_HOME: copy } };
+      const why = `this home is a copy of the one in which the job runs (its main process is ${main})`;
+      assert.equal((await rig.bgjob(['status', 'web'], inCopy)).stdout, `1 unreadable (${why})\n`);
+      assert.match((await rig.bgjob(['status', 'web'])).stdout, /^web 1 running/);
+      // in its place
+      fs.rmSync(rig.home, { recursive: true });
+      fs.renameSync(copy, rig.home);
+      assert.equal((await rig.bgjob(['status', 'web'])).stdout, `1 unreadable (${why})\n`);
+      const second = await rig.bgjob(['run', '-n', 'web', '--', 'true']);
+      assert.notEqual(second.code, 0, 'no second web');
+      assert.match(second.stderr, /web/);
+      await puppet.exit(4);
+      await untilOver(ours);
+      assert.match((await rig.bgjob(['status', 'web'])).stdout, /^web 1 exited 4/);
+      assert.equal((await rig.bgjob(['run', '-n', 'web', '--wait', '--', 'true'])).code, 0);
+    },
+  );
 
 rigTest('who waits for a job of a home that another one replaced is not told of the other', async (rig) => {
   const { puppet } = await begin(rig, false);
