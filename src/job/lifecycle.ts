@@ -214,6 +214,25 @@ export function nextStatus(status: Status, event: Event): Status {
   return step(status, event);
 }
 
+/** The first signal of a stop, as it is on record: its grace, and how long before the end it was. */
+export interface FirstSent {
+  graceMs: number;
+  beforeEndMs: number;
+}
+
+/**
+ * The signals that another process has sent by the end: a sweeper, or a `kill` that found no owner. It records
+ * the first one before it sends it, and kills after the grace. Without a grace it kills at once, and records
+ * nothing but the request.
+ */
+export function signalsOfOthers(status: Status, first: FirstSent | undefined): Event[] {
+  if (status.phase !== 'stopping') return [];
+  const { signal, graceMs } = status.stop;
+  const sent = first ? [signal] : [];
+  if ((first?.beforeEndMs ?? 0) >= Math.min(graceMs, first?.graceMs ?? graceMs)) sent.push('SIGKILL');
+  return sent.map((one) => ({ type: 'signalled', signal: one }));
+}
+
 /**
  * The end of a job without an owner. Of the requests `stops`, those from before the end count. `startedAt`:
  * the start of a job that no owner recorded as running; null: unknown.
@@ -224,15 +243,20 @@ export function endWithoutOwner(
   code: number | null,
   stops: Stop[] = [],
   startedAt: number | null = null,
+  first?: FirstSent,
 ): StatusOf<'ended'> {
-  const events: Event[] = [
+  const begun: Event[] = [
     { type: 'admitted' },
     { type: 'started', at, monotonicMs: 0 },
     ...stops.filter((stop) => stop.at <= at).map((stop) => ({ type: 'stop-requested' as const, stop })),
+  ];
+  const before = begun.reduce(nextStatus, status);
+  const events: Event[] = [
+    ...signalsOfOthers(before, first),
     { type: 'main-ended', at, code },
     { type: 'swept', at },
   ];
-  const ended = events.reduce(nextStatus, status);
+  const ended = events.reduce(nextStatus, before);
   if (ended.phase !== 'ended') throw new Error(`${status.phase} does not lead to an end`);
   return 'startedAt' in status || ended.startedAt === null ? ended : { ...ended, startedAt };
 }

@@ -10,6 +10,7 @@ import { elapsedMs, systemClock } from '../base/clock.ts';
 import { removeQuietly } from '../base/fs/atomic-write.ts';
 import { ignoreSystemError } from '../base/result.ts';
 import { wasQueued } from '../engine/launch/stored-environment.ts';
+import { readFirstSent } from '../engine/observe/first-sent.ts';
 import type { OnFound } from '../engine/observe/process-tree.ts';
 import { isAlive, isStopped, type ProcessStat, readStat } from '../engine/os/process-identity.ts';
 import { removeFromQueue } from '../engine/queue/queued-job.ts';
@@ -21,7 +22,7 @@ import type { AnchoredHome } from '../job/home/anchored-home.ts';
 import type { JobPaths } from '../job/home/paths.ts';
 import { foundValue, type Owner, readExit, readSettings, readState, readStops } from '../job/home/records.ts';
 import type { Identity } from '../job/identity.ts';
-import { type Event, nextStatus, retryAt } from '../job/lifecycle.ts';
+import { type Event, nextStatus, retryAt, signalsOfOthers } from '../job/lifecycle.ts';
 import { withSettings } from '../job/settings.ts';
 import type { Spec } from '../job/spec.ts';
 import type { Attempt, State, Status, StatusOf, Usage } from '../job/state.ts';
@@ -30,7 +31,7 @@ import { findJobProcesses, hasExitRecorder, isDraining, readShimRecord } from '.
 import { type Facts, Publication } from './publication.ts';
 import { noteNoRetry, putBack } from './requeue.ts';
 import { PauseControl } from './stop/pause.ts';
-import { signalsOfOthers, stopTree } from './stop/stop-tree.ts';
+import { stopTree } from './stop/stop-tree.ts';
 
 /** The descriptor of the FIFO `alive` in every supervisor. */
 export const ALIVE_FD = 4;
@@ -255,7 +256,8 @@ export class Supervision {
           { type: 'signalled', signal: stop.signal },
         ]
       : [];
-    this.dispatch(...signalsOfOthers(this), ...byKernel, ended);
+    const sent = signalsOfOthers(this.status, readFirstSent(this.job, this.attempt, at));
+    this.dispatch(...sent, ...byKernel, ended);
   }
 
   /** Null: the two times tell the run time, because the wall clock was not changed. */

@@ -1220,9 +1220,9 @@ export const MUTANTS: Mutant[] = [
     what: 'a signal of a kill that found no supervisor counts as one of somebody else',
     changes: [
       {
-        file: 'supervisor/stop/stop-tree.ts',
-        from: 'if (!first && !readStops(job)',
-        to: 'if (!readStops(job)',
+        file: 'job/lifecycle.ts',
+        from: 'const sent = first ? [signal] : [];',
+        to: 'const sent: string[] = [];',
       },
     ],
     by: { test: 'cli/stop/unowned.test.ts', name: /an adopter that comes after the signal/ },
@@ -1767,12 +1767,17 @@ export const MUTANTS: Mutant[] = [
     what: 'a kill of many jobs without a grace: the owners take SIGKILL for an end by itself',
     changes: [
       {
-        file: 'supervisor/stop/stop-tree.ts',
-        from: 'sinceMs >= Math.min(graceMs, first?.graceMs ?? graceMs)',
-        to: 'first && sinceMs >= first.graceMs',
+        file: 'job/lifecycle.ts',
+        from: '(first?.beforeEndMs ?? 0) >= Math.min(graceMs, first?.graceMs ?? graceMs)',
+        to: 'first && first.beforeEndMs >= first.graceMs',
       },
     ],
     by: { test: 'cli/stop/kill-many.test.ts', name: /--now: each was killed/ },
+  },
+  {
+    what: 'a reader takes the signals of a kill that found no supervisor for an end by itself',
+    changes: [{ file: 'job/lifecycle.ts', from: '...signalsOfOthers(before, first),', to: '' }],
+    by: { test: 'cli/stop/unowned.test.ts', name: /tells the signal that ended it/ },
   },
   {
     what: 'a kill of many jobs stops also those whose owner knows no sweeper',

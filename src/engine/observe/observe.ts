@@ -48,6 +48,7 @@ import {
 } from '../os/process-identity.ts';
 import { readShim } from '../shim/shim-record.ts';
 import { readShimCpuMs } from '../usage/usage-file.ts';
+import { readFirstSent } from './first-sent.ts';
 
 /** A job without owner and state counts as being launched for this long, milliseconds. */
 const LAUNCH_MS = 30_000;
@@ -146,7 +147,9 @@ function viewOf(home: Home, job: JobPaths, spec: Spec, state: Found<State>): Job
   if (hasMoved(job, owner, state)) return observe(home, id);
   const exit = readExit(job, attempt);
   if (exit) {
-    const end = endWithoutOwner(status, exit.at, exit.code, readStops(job), startByShim(job, identity));
+    const startedAt = startByShim(job, identity);
+    const sent = readFirstSent(job, attempt, exit.at);
+    const end = endWithoutOwner(status, exit.at, exit.code, readStops(job), startedAt, sent);
     return {
       kind: 'ended',
       id,

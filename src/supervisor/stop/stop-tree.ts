@@ -11,13 +11,7 @@ import { claimInstance, readInstance } from '../../engine/os/process-lock.ts';
 import { areHelpersAlive, continueHelpers, stopProcesses } from '../../engine/stop/stop-processes.ts';
 import { type Home, openHome } from '../../job/home/home.ts';
 import type { JobPaths } from '../../job/home/paths.ts';
-import {
-  claimFirstSignal,
-  type Owner,
-  readFirstSignal,
-  readStops,
-  readSwept,
-} from '../../job/home/records.ts';
+import { claimFirstSignal, type Owner, readSwept } from '../../job/home/records.ts';
 import type { Event } from '../../job/lifecycle.ts';
 import type { Status, StatusOf, Swept } from '../../job/state.ts';
 
@@ -45,8 +39,6 @@ interface Stoppable {
  */
 const START_MS = 1500;
 const FORK_POLL_MS = 3;
-
-type SweptJob = Pick<Stoppable, 'job' | 'attempt' | 'status'>;
 
 export async function stopTree(owner: Stoppable): Promise<void> {
   const now = () => owner.status as StatusOf<'stopping'>;
@@ -150,20 +142,4 @@ function replace({ path, cache }: Home): { isOver: boolean } | undefined {
       removeQuietly(lock);
     });
   return own;
-}
-
-/**
- * The signals that another process may have sent by now: a sweeper, or a `kill` that found no owner. It records
- * the first one before it sends it, and kills after the grace. Without a grace it kills at once, and records
- * nothing. Its request may be the harder one of two.
- */
-export function signalsOfOthers({ job, attempt, status }: SweptJob): Event[] {
-  if (status.phase !== 'stopping') return [];
-  const { signal, graceMs } = status.stop;
-  const first = readFirstSignal(job, attempt);
-  if (!first && !readStops(job).some(({ sweeper }) => sweeper)) return [];
-  const sinceMs = first ? systemClock.monotonic() - first.monotonicMs : 0;
-  const sent = first ? [signal] : [];
-  if (sinceMs >= Math.min(graceMs, first?.graceMs ?? graceMs)) sent.push('SIGKILL');
-  return sent.map((one) => ({ type: 'signalled', signal: one }));
 }

@@ -8,8 +8,8 @@ import { isRunning, letterOf, readsOf } from '../../rig/processes.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 
-/** A call that waits for an answer does these in more than the 0.3 seconds after which a dead owner is noticed. */
-const MANY_READS = 3000;
+/** A dead owner is noticed after 0.3 seconds. */
+const NOTICED_MS = 400;
 
 /** Kills the watcher, which would start an adopter, and then the supervisor. */
 async function orphan(rig: Rig, id: number): Promise<void> {
@@ -47,6 +47,23 @@ rigTest('kill of a job without supervisor: KILL after the grace, which is said',
   assert.match(stderr, /did not end within 0\.2s after TERM, and KILL was needed/);
 });
 
+rigTest('kill of a job without supervisor tells the signal that ended it', async (rig) => {
+  for (const [words, signal] of [
+    [[], 'TERM'],
+    [['--grace', '10ms'], 'KILL'],
+    [['--now'], 'KILL'],
+  ] as const) {
+    const puppet = await rig.puppet();
+    const id = await rig.run(['--', ...puppet.command]);
+    await puppet.ready();
+    if (signal === 'KILL') await puppet.ignore('SIGTERM');
+    await orphan(rig, id);
+    const { code, stdout } = await rig.bgjob(['kill', ...words, String(id)]);
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, new RegExp(`^${id} killed \\(${signal}, `));
+  }
+});
+
 rigTest('pause of a job without supervisor and watcher: another supervisor does it', async (rig) => {
   const puppet = await rig.puppet();
   const id = await rig.run(['--', ...puppet.command]);
@@ -59,7 +76,10 @@ rigTest('pause of a job without supervisor and watcher: another supervisor does 
 });
 
 rigTest('an adopter that is slow to come: pause and set wait for it', async (rig) => {
-  for (const words of [['pause'], ['set', '--timeout', '1h']]) {
+  for (const [request, ...words] of [
+    ['hold.1', 'pause'],
+    ['set.1', 'set', '--timeout', '1h'],
+  ] as const) {
     const puppet = await rig.puppet();
     const id = await rig.run(['--', ...puppet.command]);
     await puppet.ready();
@@ -67,8 +87,14 @@ rigTest('an adopter that is slow to come: pause and set wait for it', async (rig
     await slay(rig.ownerPid(id));
     const { child, answer } = rig.startBgjob([...words, String(id)]);
     await until(
-      () => child.exitCode !== null || readsOf(child.pid!) > MANY_READS,
+      () => child.exitCode !== null || fs.existsSync(rig.file(id, request)),
       (holds) => holds,
+      'its request',
+    );
+    const [before, begun] = [readsOf(child.pid!), performance.now()];
+    await until(
+      () => child.exitCode !== null || readsOf(child.pid!) > before + 100,
+      (holds) => holds && performance.now() - begun > NOTICED_MS,
       'it reads the records again and again',
     );
     letGo();
@@ -110,35 +136,38 @@ rigTest(
   },
 );
 
-rigTest('a supervisor that is slow: kill answers when the end is recorded', async (rig) => {
-  const puppet = await rig.puppet();
-  const id = await rig.run(['--', ...puppet.command]);
-  await puppet.ignore('SIGTERM');
-  const main = await puppet.pid();
-  const supervisor = rig.ownerPid(id);
-  // kill lets it go on
-  const stopping = setInterval(() => process.kill(supervisor, 'SIGSTOP'), 1);
-  const call = rig.startBgjob(['kill', '--grace', '10ms', String(id)]);
-  await until(
-    () => isRunning(main),
-    (runs) => !runs,
-    'the end of the job by the kill call',
-  );
-  clearInterval(stopping);
-  const pid = call.child.pid!;
-  await until(
-    () => !isRunning(pid) || namesOpen(pid).includes(rig.file(id, 'alive')),
-    Boolean,
-    'the kill call waits again, or is over',
-  );
-  // a supervisor that it let go on may have recorded the end by now
-  const isRecorded = () => readJson(rig.file(id, 'state.json'))?.status.phase === 'ended';
-  assert.ok(isRunning(pid) || isRecorded(), 'it answered before the end was recorded');
-  process.kill(supervisor, 'SIGCONT');
-  assert.equal((await call.answer).code, 0);
-  // a supervisor that never read the request sees an end by KILL
-  assert.ok(['killed', 'exited'].includes((await rig.show(id)).state));
-});
+for (const words of [['--grace', '10ms'], ['--now']])
+  rigTest(`a supervisor that is slow: kill ${words[0]} answers when the end is recorded`, async (rig) => {
+    const puppet = await rig.puppet();
+    const id = await rig.run(['--', ...puppet.command]);
+    await puppet.ignore('SIGTERM');
+    const main = await puppet.pid();
+    const supervisor = rig.ownerPid(id);
+    // kill lets it go on. It may end in between, and the end is of now: a stopped owner has 3 s to record it
+    const stopping = setInterval(() => {
+      attemptQuietly(() => process.kill(supervisor, 'SIGSTOP'));
+      attemptQuietly(() => fs.utimesSync(rig.file(id, 'exit.1'), new Date(), new Date()));
+    }, 1).unref();
+    const call = rig.startBgjob(['kill', ...words, String(id)]);
+    await until(
+      () => isRunning(main),
+      (runs) => !runs,
+      'the end of the job by the kill call',
+    );
+    const pid = call.child.pid!;
+    await until(
+      () => !isRunning(pid) || namesOpen(pid).includes(rig.file(id, 'alive')),
+      Boolean,
+      'the kill call waits again, or is over',
+    );
+    // a supervisor that it let go on may have recorded the end by now
+    const isRecorded = () => readJson(rig.file(id, 'state.json'))?.status.phase === 'ended';
+    assert.ok(isRunning(pid) || isRecorded(), 'it answered before the end was recorded');
+    clearInterval(stopping);
+    attemptQuietly(() => process.kill(supervisor, 'SIGCONT'));
+    assert.equal((await call.answer).code, 0);
+    assert.equal((await rig.show(id)).state, 'killed');
+  });
 
 rigTest(
   'shim, watcher and job were stopped by somebody: kill lets them go on, and tells the end',

@@ -175,6 +175,18 @@ test('an end without owner, from every phase', () => {
     code: 143,
     signal: 'SIGTERM',
   });
+  const first = { graceMs: 5000, beforeEndMs: 10 };
+  const stop = { ...kill, at: 90 };
+  for (const [stops, sent, code, expected] of [
+    [[stop], first, 143, 'killed'],
+    [[stop], first, 137, 'exited'],
+    [[stop], { ...first, beforeEndMs: 5000 }, 137, 'killed'],
+    [[stop, { ...stop, graceMs: 0 }], undefined, 137, 'killed'],
+    [[stop, { ...stop, graceMs: 0, at: 100 }], undefined, 137, 'exited'],
+    [[stop], undefined, 143, 'exited'],
+    [[], undefined, 137, 'exited'],
+  ] as const)
+    assert.equal(endWithoutOwner(RUNNING, 99, code, [...stops], null, sent).outcome.kind, expected);
   const heard = endWithoutOwner(stopping(limit, [], { code: 0, at: 20, known: true, tookMs: null }), 99, 3);
   assert.deepEqual([heard.endedAt, heard.outcome], [20, { kind: 'timed-out', limit: 'timeout', code: 0 }]);
   const over = walk(RUNNING, ended(1)) as StatusOf<'ended'>;
