@@ -1210,11 +1210,22 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'engine/stop/stop-request.ts',
-        from: "if (isUnowned || after?.kind === 'live')",
-        to: 'if (isUnowned)',
+        from: 'if (isUnanswered) await',
+        to: 'if (isUnowned) await',
       },
     ],
     by: { test: 'cli/stop/unowned.test.ts', name: /a supervisor that is slow/ },
+  },
+  {
+    what: 'kill sends KILL without TERM where the supervisor does not answer',
+    changes: [
+      {
+        file: 'engine/stop/stop-request.ts',
+        from: 'isUnanswered ? stop : NOW',
+        to: 'isUnowned ? stop : NOW',
+      },
+    ],
+    by: { test: 'cli/stop/unowned.test.ts', name: /a supervisor that never answers/ },
   },
   {
     what: 'a signal of a kill that found no supervisor counts as one of somebody else',

@@ -166,8 +166,8 @@ export function askOwner(job: JobPaths, id: JobId, stop: Stop): 'new' | 'earlier
 }
 
 /**
- * The owner stops the job, or the killer if there is none. Processes that the owner leaves are killed; all of
- * them if it does not answer.
+ * The owner stops the job, or the killer if there is none or it does not answer. Processes that the owner leaves
+ * are killed.
  */
 async function sweepAfterOwner(home: Home, view: LiveView, stop: Stop): Promise<Killed> {
   const job = home.job(view.id);
@@ -190,12 +190,11 @@ async function sweepAfterOwner(home: Home, view: LiveView, stop: Stop): Promise<
   deadline.abort();
   disarm();
   const after = isUnowned ? undefined : await ended;
-  // so that an owner that answers later does not take our SIGKILL for an end of the job by itself
-  if (after?.kind === 'live')
-    attemptQuietly(() => requestStop(job, 'kill', { ...stop, ...NOW, sweeper: identify(process.pid)! }));
-  const swept = await sweepLeft(home, after ?? view, isUnowned ? stop : NOW);
+  const isUnanswered = isUnowned || after?.kind === 'live';
+  // an owner that does not answer may have sent no signal yet, and then the job has not had its grace
+  const swept = await sweepLeft(home, after ?? view, isUnanswered ? stop : NOW);
   // an owner that comes late, or is slow, publishes the end. Where none can come the job has ended for readers
-  if (isUnowned || after?.kind === 'live') await waitEnded(home, view.id, AbortSignal.timeout(LATE_OWNER_MS));
+  if (isUnanswered) await waitEnded(home, view.id, AbortSignal.timeout(LATE_OWNER_MS));
   return swept;
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { attemptQuietly } from '../../../src/base/result.ts';
-import { readJson, slay, stopWatcher } from '../../chaos/death.ts';
+import { amend, readJson, slay, stopWatcher } from '../../chaos/death.ts';
 import { Cleaner } from '../../rig/cleaner.ts';
 import { isRunning, letterOf, readsOf } from '../../rig/processes.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
@@ -168,6 +168,25 @@ for (const words of [['--grace', '10ms'], ['--now']])
     assert.equal((await call.answer).code, 0);
     assert.equal((await rig.show(id)).state, 'killed');
   });
+
+rigTest('a supervisor that never answers: kill sends TERM, and KILL only after the grace', async (rig) => {
+  const puppet = await rig.puppet();
+  const id = await rig.run(['--', ...puppet.command]);
+  await puppet.ignore('SIGTERM');
+  await rig.untilState(id, 'running');
+  const supervisor = rig.ownerPid(id);
+  await stopAll([supervisor]);
+  // kill does not let it go on: its state seems to be that of another one
+  amend(rig.file(id, 'state.json'), (state) => Object.assign(state, { generation: 2 }));
+  const { code, stdout, stderr } = await rig.bgjob(['kill', '--grace', '10ms', String(id)]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^1 killed \(KILL, /);
+  assert.match(stderr, /did not end within 0\.01s after TERM, and KILL was needed/);
+  assert.ok(fs.existsSync(rig.file(id, 'first.1')), 'the first signal');
+  process.kill(supervisor, 'SIGCONT');
+  await rig.untilLeft(id);
+  assert.equal(readJson(rig.file(id, 'state.json')).status.outcome.kind, 'killed');
+});
 
 rigTest(
   'shim, watcher and job were stopped by somebody: kill lets them go on, and tells the end',
