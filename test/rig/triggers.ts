@@ -28,7 +28,7 @@ export async function removeTriggers(rig: Rig): Promise<void> {
   const names = (await rig.json(['trigger', 'ls'])).map(({ name }) => name);
   if (names.length > 0) assert.equal((await rig.bgjob(['trigger', 'rm', ...names])).code, 0);
   await until(
-    async () => (await listenersOf(rig)).filter(({ state }) => state === 'running').length,
+    async () => (await listenersOf(rig)).filter(({ endedAt }) => endedAt === null).length,
     (count) => count === 0,
     'the end of the listeners',
   );

@@ -12,6 +12,7 @@ import { portsOf } from '../../../../src/engine/os/sockets.ts';
 import type { WaitNews } from '../../../../src/engine/wait/condition.ts';
 import { waitPort } from '../../../../src/engine/wait/port.ts';
 import { openHome } from '../../../../src/job/home/home.ts';
+import { freePort } from '../../../rig/ports.ts';
 import { type Rig, rigTest } from '../../../rig/rig.ts';
 import { CALL_MS, until } from '../../../rig/until.ts';
 
@@ -24,12 +25,6 @@ const portOf = (server: Server): number => (server.address() as AddressInfo).por
 async function close(server: Server): Promise<void> {
   server.close();
   await once(server, 'close');
-}
-async function freePort(): Promise<number> {
-  const server = await listen();
-  const port = portOf(server);
-  await close(server);
-  return port;
 }
 const homeOf = (rig: Rig) => {
   const home = openHome(rig.home, true);
