@@ -1,15 +1,17 @@
 /** A port is taken on an address: somebody else who has it on another one is in nobody's way. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
+import { freePort } from '../../rig/ports.ts';
 import { rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 
-/** Somebody who listens on this address alone. */
-async function listenOn(host: string, port = 0): Promise<{ server: Server; port: number }> {
+/** Somebody who listens on this address alone. No other test gets the port on another address. */
+async function listenOn(host: string, at?: number): Promise<{ server: Server; port: number }> {
+  const port = at ?? (await freePort());
   const server = createServer().listen({ host, port });
   await once(server, 'listening');
-  return { server, port: (server.address() as AddressInfo).port };
+  return { server, port };
 }
 const serve = (host: string, port: number): string[] => [
   '--',
@@ -25,7 +27,7 @@ rigTest(
     const until = ['--until-port', String(port)];
     const own = await rig.bgjob(['run', '-n', 'web', ...until, ...serve('127.0.0.1', port)]);
     assert.equal(own.code, 0, own.stderr);
-    const { pid } = await rig.show(1);
+    const { pid } = await rig.untilState(1, 'running');
     assert.match(own.stdout + own.stderr, new RegExp(`port ${port} \\(pid ${pid}\\)`));
     // the healthy server is stopped and started again, and its port is free in between
     for (const again of [

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../../rig/ports.ts';
 import { isRunning } from '../../rig/processes.ts';
 import { rigTest } from '../../rig/rig.ts';
 import { killTogether } from '../../rig/together.ts';
@@ -13,38 +14,36 @@ rigTest('a server: stopped with all of it, its port free, and started again unde
     script,
     `require('node:http').createServer((_, answer) => answer.end('hi')).listen(+process.argv[2], '127.0.0.1', () => console.log('ready'))`,
   );
-  const probe = await rig.puppet();
-  await rig.run(['--', ...probe.command]);
-  const { port } = await probe.order({ do: 'listen' });
-  await probe.exit(0);
-  await rig.bgjob(['wait', '1']);
+  const port = await freePort();
   const args = ['-n', 'web', '--until-port', String(port), '--', process.execPath, script, String(port)];
   assert.equal((await rig.bgjob(['run', ...args])).code, 0);
-  const { main } = await rig.shimOf(2);
+  const { main } = await rig.shimOf(1);
   const again = await rig.bgjob(['restart', 'web', '--until-port', String(port)]);
   assert.equal(again.code, 0, again.stderr);
-  assert.equal(again.stdout, '3\n');
-  const begun = `stopped web 2: killed 1 process, port ${port} free\n(3 is web 2 once more, in the environment of this call)\n`;
+  assert.equal(again.stdout, '2\n');
+  const begun = `stopped web 1: killed 1 process, port ${port} free\n(2 is web 1 once more, in the environment of this call)\n`;
   assert.ok(again.stderr.startsWith(begun), again.stderr);
   assert.match(
     again.stderr.slice(begun.length),
-    new RegExp(`^web 3 ready: it listens on port ${port} \\(pid \\d+\\)\\n$`),
+    new RegExp(`^web 2 ready: it listens on port ${port} \\(pid \\d+\\)\\n$`),
   );
   assert.equal(isRunning(main), false);
+  // it listens before its supervisor has recorded that it runs
+  await rig.untilState(2, 'running');
   assert.deepEqual(
     await rig
       .json(['ls', '-q', '--name', 'web', '--state', 'running'])
       .then((all) => all.map(({ id }) => id)),
-    [3],
+    [2],
   );
-  const old = await rig.show(2);
+  const old = await rig.show(1);
   assert.deepEqual([old.state, old.reason], ['killed', 'restart (SIGTERM)']);
   // by its id the old one cannot come back beside the new one
-  const refused = await rig.bgjob(['restart', '2']);
+  const refused = await rig.bgjob(['restart', '1']);
   assert.equal(refused.code, 125);
   assert.match(
     refused.stderr,
-    /web 2 was followed by web 3, which is running.*\n {2}hint: bgjob restart web\n/,
+    /web 1 was followed by web 2, which is running.*\n {2}hint: bgjob restart web\n/,
   );
   await rig.bgjob(['kill', 'web']);
 });

@@ -70,7 +70,8 @@ rigTest('--all: not the own job, nor those that started it, nor a listener of bg
   assert.match(rig.log(inner), new RegExp(`^${victim} killed \\(TERM, `, 'm'));
   assert.match(rig.log(inner), new RegExp(`^\\(left out: ${own} ${inner}, in which this is called;`, 'm'));
   const listener = (await rig.json(['ls', '-a'])).find(({ origin }) => origin?.kind === 'own');
-  assert.equal(listener.state, 'running');
+  // it answers before its supervisor has recorded that it runs
+  await rig.untilState(listener.id, 'running');
   await removeTriggers(rig);
 });
 

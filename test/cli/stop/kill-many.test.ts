@@ -75,6 +75,9 @@ rigTest('a call that is killed in the grace: the owners go on, and no second sig
     () => rig.log(id),
     (text) => text.includes('ready'),
   );
+  // its first word may come before it is on record as running, and then its owner stops it
+  await rig.untilState(id, 'running');
+  await rig.shimOf(id);
   const call = rig.startBgjob(['kill', '--grace', '2s', ...[...plain, id].map(String)]);
   await until(
     () => rig.log(id),

@@ -33,7 +33,7 @@ rigTest(
   async (rig) => {
     const puppet = await rig.puppet();
     const below = await rig.run(['--memory', '2G', '--', ...puppet.command]);
-    await puppet.ready();
+    await rig.untilState(below, 'running');
     const line = `for n in 1 2 3; do '${NODE}' -e '${eat(60)}' & done; wait`;
     const id = await rig.run(['--memory', '150M', line]);
     const [job] = await rig.json(['wait', `${id}`]);
