@@ -58,6 +58,8 @@ for (const mortal of [false, true]) {
     });
     const first = await story(rig, agent, async (wait) => {
       await waiterOf(rig, 1);
+      // its output may come before the state that says so
+      await rig.untilState(1, 'running');
       await until(
         () => rig.log(1),
         (text) => text.includes(`[${REACHED}/`),

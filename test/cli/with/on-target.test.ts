@@ -10,7 +10,7 @@ const web = (...tests: string[]) => [
 boxTest('with --on: tests run here when the server there is ready; then it is stopped', async (rig, box) => {
   const answer = await rig.bgjob(web('sh', '-c', 'bgjob ls; exit 4'));
   assert.equal(answer.code, 4, answer.stderr);
-  assert.match(answer.stdout, /web +running .*box/);
+  assert.match(answer.stdout, /web +(starting|running) .*box/);
   assert.match(answer.stderr, /web 1 ready: it printed "ready"\n(.*\n)*web 1 killed \(TERM/);
   assert.equal((await rig.show(1)).state, 'killed');
   await untilClean(box);
