@@ -130,7 +130,7 @@ rigTest(
   },
 );
 
-rigTest('a grace that was ended by hand, as `kill` does for a slow owner, is not told as 0s', async (rig) => {
+rigTest('a grace that was ended by hand is not told as 0s', async (rig) => {
   const id = await rig.run(['--', 'sleep', '1000']);
   await rig.bgjob(['kill', String(id)]);
   await rig.untilLeft(id);
