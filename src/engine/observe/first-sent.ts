@@ -11,8 +11,9 @@ const STAMP_MS = 10;
 export function readFirstSent(job: JobPaths, attempt: number, at: number): FirstSent | undefined {
   const first = readFirstSignal(job, attempt);
   if (!first) return undefined;
-  const sinceMs = systemClock.monotonic() - first.monotonicMs;
+  // in this order: a pause between the two only adds to the time since the signal
   const agoMs = systemClock.now() - at - STAMP_MS;
+  const sinceMs = systemClock.monotonic() - first.monotonicMs;
   // else the wall clock was changed since, or the end came first
   const isEndLater = agoMs > 0 && agoMs < sinceMs;
   return { graceMs: first.graceMs, beforeEndMs: isEndLater ? sinceMs - agoMs : sinceMs };
