@@ -52,12 +52,12 @@ async function startAt(rig: Rig, gate: Gate, count: number): Promise<Map<number,
   return codes;
 }
 
-/** Supervisor, shim and its watcher of each job, kilobytes. */
-function machineryKb(rig: Rig, ids: Iterable<number>): number {
+/** Supervisor, shim and its watcher of each job, kilobytes. A job is shown running before these two are on record. */
+async function machineryKb(rig: Rig, ids: Iterable<number>): Promise<number> {
   let sum = 0;
   for (const id of ids) {
-    const { shim, watcher } = rig.shimRecord(id);
-    for (const pid of [rig.ownerPid(id), shim, watcher]) sum += memoryKb(pid!);
+    const { shim, watcher } = await rig.shimOf(id);
+    for (const pid of [rig.ownerPid(id), shim, watcher]) sum += memoryKb(pid);
   }
   return sum;
 }
@@ -99,7 +99,7 @@ async function manyJobs(running: number, ended: number): Promise<Row[]> {
     await timed(`${running} jobs started, beside ${ended} that ended`, async () => {
       codes = await startAt(rig, gate, running);
     });
-    const kb = machineryKb(rig, codes.keys());
+    const kb = await machineryKb(rig, codes.keys());
     rows.push({
       what: 'memory (PSS) of supervisor, shim and watcher per job',
       figure: megabytes(kb / running),
