@@ -25,7 +25,7 @@ import type { Identity } from '../job/identity.ts';
 import { type Event, nextStatus, retryAt, signalsOfOthers } from '../job/lifecycle.ts';
 import { withSettings } from '../job/settings.ts';
 import type { Spec } from '../job/spec.ts';
-import type { Attempt, State, Status, StatusOf, Usage } from '../job/state.ts';
+import type { Attempt, State, Status, StatusOf, Stop, Usage } from '../job/state.ts';
 import { Trim } from './log-limit/trim.ts';
 import { findJobProcesses, hasExitRecorder, isDraining, readShimRecord } from './own-processes.ts';
 import { type Facts, Publication } from './publication.ts';
@@ -102,9 +102,9 @@ export class Supervision {
     this.meter = new UsageMeter(() => readShimRecord(this).main, {
       bytes: spec.memory,
       groupName: () => groupName(home, spec.id, this.attempt),
-      onReached: (stop) => this.dispatch({ type: 'limit-reached', stop }),
+      onReached: (stop) => this.reachLimit(stop),
     });
-    this.trim = new Trim(home, spec, (stop) => this.dispatch({ type: 'limit-reached', stop }));
+    this.trim = new Trim(home, spec, (stop) => this.reachLimit(stop));
   }
 
   /** What came at once is published at once. */
@@ -134,14 +134,22 @@ export class Supervision {
 
   private enter(status: Status): void {
     this.meter.start();
-    if (status.phase === 'running')
-      this.pauses.enter(status, (stop) => this.dispatch({ type: 'limit-reached', stop }));
+    if (status.phase === 'running') this.pauses.enter(status, (stop) => this.reachLimit(stop));
     this.trim.start();
     if (status.phase !== 'stopping') return;
     this.trim.isSwept = status.stop.sweeper !== undefined;
     // its children that are killed with it have told their CPU time to no process
     this.meter.sample();
     void stopTree(this);
+  }
+
+  /**
+   * The job may have ended before: when this process was busy or stopped, its timers come before the report of
+   * the shim.
+   */
+  private reachLimit(stop: Stop): void {
+    this.checkMain();
+    if (!this.isOver && !this.reportExit()) this.dispatch({ type: 'limit-reached', stop });
   }
 
   resume(status: Status, { stopped, forced }: Pick<State, 'stopped' | 'forced'>): void {

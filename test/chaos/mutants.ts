@@ -1687,6 +1687,22 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'chaos/stopped-supervisor.test.ts', name: /an attempt that another one follows is no end/ },
   },
   {
+    what: 'a limit that passed while the supervisor was stopped counts before the end of its job',
+    changes: [
+      {
+        file: 'supervisor/supervision.ts',
+        from: 'if (!this.isOver && !this.reportExit()) this.dispatch',
+        to: 'this.dispatch',
+      },
+      {
+        file: 'supervisor/supervision.ts',
+        from: 'private reachLimit(stop: Stop): void {\n    this.checkMain();',
+        to: 'private reachLimit(stop: Stop): void {',
+      },
+    ],
+    by: { test: 'chaos/stopped-supervisor.test.ts', name: /ended before its --timeout/ },
+  },
+  {
     what: 'a supervisor that is slow counts as stopped',
     changes: [
       {

@@ -1,12 +1,13 @@
 /** A supervisor that is stopped (SIGSTOP, a suspended machine) is neither dead nor able to answer. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { systemClock } from '../../src/base/clock.ts';
 import { identify } from '../../src/engine/os/process-identity.ts';
 import { Gate } from '../rig/gate.ts';
 import { isRunning } from '../rig/processes.ts';
 import { rigTest } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
-import { readJson, runPuppet, untilEndPublished, untilPublished } from './death.ts';
+import { halt, readJson, runPuppet, untilEndPublished, untilPublished } from './death.ts';
 
 rigTest('the job ends while its supervisor is stopped: the code is there when it goes on', async (rig) => {
   const puppet = await rig.puppet();
@@ -119,3 +120,36 @@ rigTest(
     assert.equal((await rig.show(id)).attempts, 2);
   },
 );
+
+/** On a machine on which the limit comes before the supervisor stands still there is nothing to see. */
+const LIMIT_MS = 6000;
+for (const option of ['--timeout', '--idle-timeout'])
+  rigTest(
+    `a job that ended before its ${option}, which passed while its supervisor was stopped`,
+    async (rig) => {
+      const gate = new Gate(rig);
+      const id = await rig.run([option, `${LIMIT_MS}ms`, '--', 'sh', '-c', `${gate.line}; exit 7`]);
+      await untilPublished(rig, id, 1);
+      const owner = rig.ownerPid(id);
+      const isHalted = await halt(owner);
+      const { status } = readJson(rig.file(id, 'state.json'));
+      gate.open();
+      if (isHalted && status.phase === 'running') {
+        await until(
+          () => fs.readFileSync(rig.file(id, 'exit.1'), 'utf8'),
+          (text) => text.startsWith('7\n'),
+          'the status from the shim',
+        );
+        await until(
+          () => systemClock.monotonic() - status.startedMonotonicMs,
+          // silence is looked at now and then, in parts of its limit
+          (passedMs) => passedMs > 1.2 * LIMIT_MS,
+          'the limit',
+        );
+      }
+      if (isHalted) process.kill(owner, 'SIGCONT');
+      const { status: end } = await untilEndPublished(rig, id, 1);
+      if (status.phase !== 'running') return;
+      assert.deepEqual(end.outcome, { kind: 'exited', code: 7, afterKill: false });
+    },
+  );
