@@ -47,9 +47,10 @@ export async function runQueueWaiter(home: Home, name: string): Promise<void> {
     // a cancelled job is not waited for any more
     snapshot.forget();
   }
+  // The lock goes first: a waiter that is started once the FIFO is gone must not find it, and leave.
+  removeQuietly(claim);
   // a process that comes from now on starts another waiter. What came before is read once more
   removeQuietly(snapshot.queue.queueWaiter(thisSandboxKey()));
-  removeQuietly(claim);
   if (missingPart() === undefined && needsQueueWaiter(snapshot, await advance(snapshot, mover)))
     await startQueueWaiter(home, name);
   nudges.destroy();

@@ -1671,6 +1671,22 @@ export const MUTANTS: Mutant[] = [
     by: { test: 'cli/queue/move.test.ts', name: /moved while a supervisor looks/ },
   },
   {
+    what: 'a queue waiter that ends keeps its lock longer than its FIFO',
+    changes: [
+      { file: 'supervisor/queue-waiter.ts', from: '  removeQuietly(claim);\n', to: '' },
+      {
+        file: 'supervisor/queue-waiter.ts',
+        from: 'removeQuietly(snapshot.queue.queueWaiter(thisSandboxKey()));',
+        to: 'removeQuietly(snapshot.queue.queueWaiter(thisSandboxKey()));\n  removeQuietly(claim);',
+      },
+    ],
+    by: {
+      test: 'chaos/queue-added.test.ts',
+      name: /added while the queue waiter ends/,
+      needs: 'strace',
+    },
+  },
+  {
     what: 'a job that is added while the end of another one is written is left until the next command',
     changes: [{ file: 'supervisor/after-end.ts', from: 'else await startAddedJob(supervision);', to: '' }],
     by: { test: 'chaos/queue-added.test.ts', name: /added while the end of the one before is written/ },
@@ -3259,8 +3275,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'supervisor/supervision.ts',
-        from: "if (status.phase === 'running')\n",
-        to: "if (status.phase === 'running' && this.owner.generation === 1)\n",
+        from: "if (status.phase === 'running') this.pauses.enter",
+        to: "if (status.phase === 'running' && this.owner.generation === 1) this.pauses.enter",
       },
     ],
     by: { promised: 'everything goes on', setting: 'an adopted job with a time limit' },
