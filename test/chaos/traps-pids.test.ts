@@ -19,9 +19,9 @@ const HALF = rounds(2, 5);
 /** Rounds in which everything of a job is replaced by strangers of the same pids, and as many in which its main process stays. */
 const STORY = `
 set -u
-# its main process is on record later than that it runs
-running() { until grep -qs '"generation":1.*"phase":"running"' "$BGJOB_HOME/jobs/$1/state.json" && [ "$(line $1 3)" ]
-  do sleep 0.02; done; }
+# its main process is on record later than that it runs, and has \`alive\` open until it becomes its program
+running() { until grep -qs '"generation":1.*"phase":"running"' "$BGJOB_HOME/jobs/$1/state.json" && [ "$(line $1 3)" ] &&
+  tr '\\0' ' ' <"/proc/$(line $1 3)/cmdline" | grep -q 'sleep 1000'; do sleep 0.02; done; }
 owner() { sed 's/.*"pid":\\([0-9]*\\).*/\\1/' "$BGJOB_HOME/jobs/$1/owner.1"; }
 line() { sed -n "$2s/ .*//p" "$BGJOB_HOME/jobs/$1/shim"; }
 gone() { while [ -e "/proc/$1" ]; do sleep 0.01; done; }

@@ -18,8 +18,8 @@ const isPermitted = spawnSync('unshare', [...NAMESPACE, 'true']).status === 0;
 const STORY = `
 say() { name=$1; shift; out=$("$@" 2>/dev/null); echo "$name: $? $out"; }
 running() { until grep -qs "\\"generation\\":$2.*\\"phase\\":\\"running\\"" "$BGJOB_HOME/jobs/$1/state.json"; do sleep 0.02; done
-  # the job has begun
-  line $1 3 >/dev/null; }
+  # the job has become its program: until then it has \`alive\` open
+  until tr '\\0' ' ' <"/proc/$(line $1 3)/cmdline" | grep -q 'sleep 1000'; do sleep 0.02; done; }
 owner() { sed 's/.*"pid":\\([0-9]*\\).*/\\1/' "$BGJOB_HOME/jobs/$1/owner.$2"; }
 line() { until sed -n "$2s/ .*//p" "$BGJOB_HOME/jobs/$1/shim" | grep .; do sleep 0.02; done; }
 zombie() { until grep -qs '^State:.Z' "/proc/$1/status"; do sleep 0.02; done; }
