@@ -60,6 +60,8 @@ function outcomeOf(code: number | null, stop: Stop | null, sent: string[]): Outc
   if (stop && (stop.cause === 'timeout' || stop.cause === 'idle-timeout'))
     return { kind: 'timed-out', limit: stop.cause, code };
   if (code === null) return { kind: 'lost', why: SHIM_KILLED };
+  // KILL went to all processes; a shell whose child got it first may still have ended by itself, with 0
+  if (stop?.cause === 'memory') return { kind: 'killed', code: 137, signal: 'SIGKILL' };
   const signal = signalOfCode(code);
   if (stop && signal && sent.includes(signal)) return { kind: 'killed', code, signal };
   return { kind: 'exited', code, afterKill: stop !== null };

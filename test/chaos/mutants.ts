@@ -53,6 +53,13 @@ export const layerOf = ({ by }: Mutant): 'npm test' | 'test:all' =>
 const at = (role: string, call: string, n: number, when: Point['when']): Point => ({ role, call, n, when });
 
 export const MUTANTS: Mutant[] = [
+  {
+    what: 'a job over its memory whose shell ended with 0 has succeeded',
+    changes: [
+      { file: 'job/lifecycle.ts', from: "if (stop?.cause === 'memory') return", to: 'if (false) return' },
+    ],
+    by: { test: 'unit/job/lifecycle.test.ts', name: /a limit of memory is told as 137/ },
+  },
   // ---- reading ----
   {
     what: 'an error that a test expects counts before the failed test',
@@ -3119,7 +3126,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'a job over --memory is not run again by --retry',
-    changes: [{ file: 'job/lifecycle.ts', from: "stop?.cause === 'memory'", to: 'stop === null' }],
+    changes: [{ file: 'job/lifecycle.ts', from: "&& stop?.cause === 'memory'", to: '&& stop === null' }],
     by: { test: 'cli/usage/memory.test.ts', name: /--retry runs it again/ },
   },
   {

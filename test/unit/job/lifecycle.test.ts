@@ -122,6 +122,18 @@ test('a limit of ours makes it a time-out, whatever came back and whoever asked 
   }
 });
 
+test('a limit of memory is told as 137, also if the main process outlived its children and ended by itself', () => {
+  const stop: Stop = { ...kill, by: '--memory 1G', cause: 'memory', signal: 'SIGKILL', graceMs: 0 };
+  for (const code of [0, 3, 137]) {
+    const end = walk(RUNNING, { type: 'limit-reached', stop }, sent('SIGKILL'), ended(code), SWEPT);
+    assert.deepEqual(outcome(end), { kind: 'killed', code: 137, signal: 'SIGKILL' });
+  }
+  assert.deepEqual(outcome(walk(RUNNING, { type: 'limit-reached', stop }, ended(null), SWEPT)), {
+    kind: 'lost',
+    why: SHIM_KILLED,
+  });
+});
+
 test('a stop ends when its main process was heard of and everything is swept, in this order', () => {
   const begun = walk(RUNNING, asked(kill));
   assert.deepEqual(begun, stopping(kill, [], null));
