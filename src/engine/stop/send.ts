@@ -64,8 +64,8 @@ export async function sendTo(
   } finally {
     closeSync(fd);
   }
-  if (input.eof && spec.pty === null) await sending.end();
-  return ok(sending.sent);
+  const ended = input.eof && spec.pty === null ? await sending.end() : ok(undefined);
+  return ended.ok ? ok(sending.sent) : ended;
 }
 
 interface Piece {
@@ -168,9 +168,15 @@ class Sending {
   }
 
   /** Ends the holder: the job reads end of file after the rest of the input. */
-  async end(): Promise<void> {
-    wakeReader(this.job.stdinEnd);
+  async end(): Promise<Result<void>> {
+    // the holder is on record before it has opened its FIFO, and may stand still in between
+    for (this.limit(START_MS); !wakeReader(this.job.stdinEnd); await systemClock.sleep(POLL_MS)) {
+      const { holder } = readShim(this.job, foundValue(readOwner(this.job))?.identity);
+      if (!holder || isAlive(holder) === 'dead') break;
+      if (this.isLate) return this.refuse('starting');
+    }
     // wait for its end, so that the next `send` learns that stdin is closed
     while (hasReader(this.job.stdinEnd) && !this.isLate) await systemClock.sleep(POLL_MS);
+    return ok(undefined);
   }
 }

@@ -1,10 +1,20 @@
 /** `send`: whole lines, end of file, and a true report where a job does not take them. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { readJson } from '../../chaos/death.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
+
+/** How many bytes were there; none while a writer has it open, or nobody. */
+function readSome(fd: number, bytes: Buffer): number {
+  try {
+    return fs.readSync(fd, bytes);
+  } catch {
+    return 0;
+  }
+}
 
 const hold = (rig: Rig, ...command: string[]) => rig.run(['-n', 'job', '--stdin', 'hold', '--', ...command]);
 
@@ -27,6 +37,39 @@ rigTest('--json; a text and its end in one call', async (rig) => {
   await rig.bgjob(['wait', 'job']);
   const { code, stderr } = await rig.bgjob(['send', 'job', 'x', '--json']);
   assert.deepEqual([code, JSON.parse(stderr).error.code], [125, 'not-sent']);
+});
+
+rigTest('--eof comes to a holder that has not opened its FIFO yet', async (rig) => {
+  const id = await hold(rig, 'cat');
+  await rig.bgjob(['send', 'job', 'first']);
+  await until(
+    () => rig.log(id),
+    (log) => log === 'first\n',
+    'a job that reads',
+  );
+  // as it is until then: nobody reads it
+  const fifo = rig.file(id, 'stdin.end');
+  fs.renameSync(fifo, `${fifo}.of-the-holder`);
+  execFileSync('mkfifo', ['-m', '600', fifo]);
+  const call = rig.startBgjob(['send', 'job', 'last', '--eof']);
+  await until(
+    () => rig.log(id),
+    (log) => log === 'first\nlast\n',
+    'the text',
+  );
+  const reader = fs.openSync(fifo, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  const byte = Buffer.alloc(1);
+  await until(
+    () => call.child.exitCode !== null || readSome(reader, byte) === 1,
+    Boolean,
+    'the end of file, or of the call',
+  );
+  assert.equal(byte.toString(), '\n', 'the call ended, and the holder was not told');
+  fs.closeSync(reader);
+  assert.equal((await call.answer).code, 0);
+  fs.renameSync(`${fifo}.of-the-holder`, fifo);
+  await rig.bgjob(['send', 'job', '--eof']);
+  assert.equal((await rig.bgjob(['wait', 'job'])).code, 0);
 });
 
 rigTest('a job that does not read takes 64 KiB; then 75, and whole lines were sent', async (rig) => {
