@@ -3,6 +3,8 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { succeeds } from './mounts.ts';
+import { processesNaming } from './processes.ts';
+import { until } from './until.ts';
 
 let why: string | false | undefined;
 
@@ -24,6 +26,12 @@ export async function withMemoryDisk(options: string, run: (dir: string) => Prom
   if (!succeeds('mount', '-t', 'tmpfs', '-o', options, 'none', dir)) throw new Error('no mount');
   try {
     await run(dir);
+    // a shim that records an end when the disk is gone would make its folder anew
+    await until(
+      () => processesNaming(dir),
+      (left) => left.length === 0,
+      'the end of all programs on the disk',
+    );
   } finally {
     succeeds('umount', '-l', dir);
     fs.rmdirSync(dir);
