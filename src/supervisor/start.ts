@@ -272,7 +272,7 @@ function startShim(supervision: Supervision, spec: Spec, environment: string[], 
   socket.on('data', (line: Buffer) => {
     const [code, recorded] = line.toString().trim().split(' ');
     const isCertain = spec.pty === null || recorded !== undefined;
-    supervision.reportedExit = { code: Number(code), at: systemClock.now(), isCertain };
+    supervision.reportedExit = { code: Number.parseInt(code!, 10), at: systemClock.now(), isCertain };
     // exit.N holds the same status durably
     supervision.checkMain();
     // if the leader of the terminal was killed, only we see the end of the job

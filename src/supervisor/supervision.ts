@@ -264,8 +264,8 @@ export class Supervision {
           { type: 'signalled', signal: stop.signal },
         ]
       : [];
-    const sent = signalsOfOthers(this.status, readFirstSent(this.job, this.attempt, at));
-    this.dispatch(...sent, ...byKernel, ended);
+    const first = this.status.phase === 'stopping' ? readFirstSent(this.job, this.attempt, at) : undefined;
+    this.dispatch(...signalsOfOthers(this.status, first), ...byKernel, ended);
   }
 
   /** Null: the two times tell the run time, because the wall clock was not changed. */
@@ -282,7 +282,7 @@ export class Supervision {
 
   processes = (onFound?: OnFound): Promise<ProcessStat[]> => findJobProcesses(this, onFound);
 
-  /** Our shim has not recorded the main process: until then its own children look like processes of the job. */
+  /** The shim has not recorded the main process. Until then its own children look like processes of the job. */
   get isForking(): boolean {
     return this.shimPid !== undefined && !this.shimEnded && readShimRecord(this).main === undefined;
   }

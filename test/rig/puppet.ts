@@ -81,7 +81,10 @@ export class Puppet {
   ignore(signal: string): Promise<void> {
     return this.order({ do: 'ignore', signal });
   }
-  /** Starts a process, and returns when it sleeps; `daemon`: in a session of its own, its parent gone; `bare`: without environment. */
+  /**
+   * Starts a process, and returns when it sleeps. `daemon`: in a session of its own, its parent gone; `bare`: without
+   * environment.
+   */
   async fork(options: { daemon?: boolean; ignoring?: string[]; bare?: boolean } = {}): Promise<number> {
     const { daemon = false, ignoring = [], bare = false } = options;
     return (await this.order({ do: 'fork', daemon, ignoring, bare })).pid;

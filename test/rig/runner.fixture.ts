@@ -104,7 +104,7 @@ function printSkipped(results: Result[]): string[] {
   return skipped.filter(({ name }) => !allowed.includes(name)).map(({ name }) => name);
 }
 
-/** The end of a long output is what is read first, and of CI often all that is kept: .ci/run prints these lines again. */
+/** People read the end of a long output first, and CI often keeps no more: .ci/run prints these lines again. */
 function printFailed(results: Result[]): void {
   for (const { name, file, why } of results.filter(({ outcome }) => outcome === 'failed')) {
     console.log(`failed: ${basename(file, '.test.js')}: ${name}`);

@@ -17,8 +17,8 @@ const LEFT_S = '60';
 const RUNNER = join(__dirname, 'rig.runner.fixture.js');
 
 /**
- * Becomes the parent of orphans (Node cannot ask the kernel for that), runs the command, and gives what is left some time to
- * end: then tells it, ends it, and fails.
+ * Becomes the parent of orphans (Node cannot ask the kernel for that) and runs the command. The processes that are
+ * left then get some time to end. After it they are named and killed, and the run fails.
  */
 const REAPER = `
 import ctypes, os, signal, subprocess, sys, time

@@ -29,7 +29,7 @@ export async function removeTriggers(rig: Rig): Promise<void> {
   if (names.length > 0) assert.equal((await rig.bgjob(['trigger', 'rm', ...names])).code, 0);
   await until(
     async () =>
-      // the time of an end that nobody saw is not known
+      // a lost job has ended, and has no time of its end
       (await listenersOf(rig)).filter(({ state, endedAt }) => state !== 'lost' && endedAt === null).length,
     (count) => count === 0,
     'the end of the listeners',

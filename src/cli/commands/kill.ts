@@ -82,9 +82,10 @@ async function killOne(
     });
   } else {
     output.line(killedText(done.value, systemClock.now()));
-    // a later call may have shortened the grace; to 0 this call itself does, if the owner is slow
-    const last = before.kind === 'live' && after.kind === 'ended' ? after.status.stop : null;
-    const note = forcedNote(forced, last?.graceMs || stop.graceMs, (last ?? stop).signal);
+    // a later call may have shortened the grace
+    const isEndOfStop = before.kind === 'live' && after.kind === 'ended';
+    const { graceMs, signal } = (isEndOfStop && after.status.stop) || stop;
+    const note = forcedNote(forced, graceMs, signal);
     if (note !== undefined) output.note(note);
     if (unseen && before.spec.target) output.note(unseenThereText(before.spec.target));
     for (const one of hidden) output.note(hiddenNote(one));

@@ -198,7 +198,7 @@ export const endedAgo = (view: JobView, now: number) =>
     ? `, ended ${renderDuration(now - view.status.endedAt)} ago`
     : '';
 
-/** That a stop needed SIGKILL; undefined: it did not. `signal`: the first signal. `graceMs` 0: it is not known. */
+/** That a stop needed SIGKILL; undefined: it did not. `graceMs` 0: a later call ended the grace. */
 export function forcedNote(forced: number, graceMs: number, signal: string): string | undefined {
   if (forced === 0) return undefined;
   const within = graceMs === 0 ? '' : ` within ${renderDuration(graceMs)}`;

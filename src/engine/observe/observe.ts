@@ -54,7 +54,7 @@ import { readFirstSent } from './first-sent.ts';
 const LAUNCH_MS = 30_000;
 /** An owner publishes an end within milliseconds. A stopped one is not waited for longer than this. */
 const STUCK_MS = 3000;
-/** On a busy machine an owner that is not stopped may need seconds, and only it knows a limit that a full disk hid. */
+/** A running owner may need seconds on a busy machine, and only it knows a limit that a full disk hid. */
 const SLOW_MS = 30_000;
 /** A dying Node closes its descriptors a little after it counts as dead, milliseconds. */
 const LINGER_MS = 50;
@@ -195,8 +195,8 @@ function isStuck(
 ): boolean {
   const exit = status.phase === 'stopping' ? undefined : readExit(job, attempt);
   // in either direction: if the clock was set back, the end lies in the future
-  const sinceMs = exit && Math.abs(systemClock.now() - exit.at);
-  if (exit === undefined || sinceMs === undefined || sinceMs <= STUCK_MS) return false;
+  const sinceMs = exit ? Math.abs(systemClock.now() - exit.at) : 0;
+  if (exit === undefined || sinceMs <= STUCK_MS) return false;
   // on a full disk the successor of a dead owner is not on record: its watcher lives
   const inCharge = owner && isAlive(owner) === 'dead' ? readShim(job, owner).watcher : owner;
   if (sinceMs <= SLOW_MS && inCharge && isAtWork(inCharge)) return false;

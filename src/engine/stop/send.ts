@@ -36,7 +36,10 @@ export interface StdinInput {
 type Sent = { lines: number; bytes: number };
 type Why = Extract<Failure, { code: 'not-sent' }>['why'];
 
-/** Sends all of the input. Waits while the job is being started, and up to `giveUpMs` while the pipe is full. */
+/**
+ * Sends all of the input. Waits while the job is being started, at most ten seconds, and up to `giveUpMs` while
+ * the pipe is full.
+ */
 export async function sendTo(
   home: Home,
   { id, spec }: Pick<LiveView, 'id' | 'spec'>,
@@ -170,10 +173,12 @@ class Sending {
   /** Ends the holder: the job reads end of file after the rest of the input. */
   async end(): Promise<Result<void>> {
     // the holder is on record before it has opened its FIFO, and may stand still in between
-    for (this.limit(START_MS); !wakeReader(this.job.stdinEnd); await systemClock.sleep(POLL_MS)) {
+    this.limit(START_MS);
+    while (!wakeReader(this.job.stdinEnd)) {
       const { holder } = readShim(this.job, foundValue(readOwner(this.job))?.identity);
       if (!holder || isAlive(holder) === 'dead') break;
       if (this.isLate) return this.refuse('starting');
+      await systemClock.sleep(POLL_MS);
     }
     // wait for its end, so that the next `send` learns that stdin is closed
     while (hasReader(this.job.stdinEnd) && !this.isLate) await systemClock.sleep(POLL_MS);

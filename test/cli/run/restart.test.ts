@@ -21,7 +21,8 @@ rigTest('a server: stopped with all of it, its port free, and started again unde
   const again = await rig.bgjob(['restart', 'web', '--until-port', String(port)]);
   assert.equal(again.code, 0, again.stderr);
   assert.equal(again.stdout, '2\n');
-  const begun = `stopped web 1: killed 1 process, port ${port} free\n(2 is web 1 once more, in the environment of this call)\n`;
+  const second = '(2 is web 1 once more, in the environment of this call)\n';
+  const begun = `stopped web 1: killed 1 process, port ${port} free\n${second}`;
   assert.ok(again.stderr.startsWith(begun), again.stderr);
   assert.match(
     again.stderr.slice(begun.length),

@@ -7,7 +7,7 @@ import { readJson } from '../../chaos/death.ts';
 import { type Rig, rigTest } from '../../rig/rig.ts';
 import { until } from '../../rig/until.ts';
 
-/** How many bytes were there; none while a writer has it open, or nobody. */
+/** Returns the number of bytes that the FIFO had. */
 function readSome(fd: number, bytes: Buffer): number {
   try {
     return fs.readSync(fd, bytes);
@@ -47,7 +47,7 @@ rigTest('--eof comes to a holder that has not opened its FIFO yet', async (rig) 
     (log) => log === 'first\n',
     'a job that reads',
   );
-  // as it is until then: nobody reads it
+  // the holder reads another FIFO: no process reads this one
   const fifo = rig.file(id, 'stdin.end');
   fs.renameSync(fifo, `${fifo}.of-the-holder`);
   execFileSync('mkfifo', ['-m', '600', fifo]);

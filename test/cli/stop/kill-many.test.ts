@@ -69,7 +69,8 @@ rigTest('each job ends as it would alone, and nothing of it is left', async (rig
 
 rigTest('a call that is killed in the grace: the owners go on, and no second signal is sent', async (rig) => {
   const plain = await startPlain(rig, 4);
-  const counting = `n=0; trap 'n=$((n+1)); echo got $n' TERM; exec 3<> <(:); echo ready; while :; do read -t 1000 -u 3; done`;
+  const waiting = 'while :; do read -t 1000 -u 3; done';
+  const counting = `n=0; trap 'n=$((n+1)); echo got $n' TERM; exec 3<> <(:); echo ready; ${waiting}`;
   const id = await rig.run(['--', 'bash', '-c', counting]);
   await until(
     () => rig.log(id),

@@ -22,6 +22,8 @@ const CALL = [
 ];
 const CALL_LINE = `exec bgjob ${CALL.map((word) => `'${word}'`).join(' ')}`;
 
+/** The options and the command of a server that says when it is ready. */
+const UNTIL_UP = ['--until', 'up', '--', 'sh', '-c', 'echo up; exec sleep 1000'];
 const SERVER_ONLY = ['--', 'sh', '-c', 'echo ready; exec sleep 1000'];
 
 function pidsIn(rig: Rig, name: string): number[] {
@@ -177,20 +179,7 @@ rigTest(
   'with in a job that is killed at once: its server ends, too, and so does that of a nested call',
   async (rig) => {
     const inner = CALL.map((word) => (word === 'web' ? 'db' : word));
-    const outer = [
-      'with',
-      '-n',
-      'outer',
-      '--until',
-      'up',
-      '--',
-      'sh',
-      '-c',
-      'echo up; exec sleep 1000',
-      '--',
-      'bgjob',
-      ...inner,
-    ];
+    const outer = ['with', '-n', 'outer', ...UNTIL_UP, '--', 'bgjob', ...inner];
     await rig.run(['-n', 'ci', '--', 'bgjob', ...outer]);
     const pids = await untilTested(rig);
     await rig.bgjob(['kill', '--now', 'ci']);
@@ -230,18 +219,7 @@ rigTest(
 rigTest(
   'with: what the tests leave in the background is ended; jobs that they started go on',
   async (rig) => {
-    const job = [
-      'bgjob',
-      'run',
-      '-n',
-      'other',
-      '--until',
-      'up',
-      '--',
-      'sh',
-      '-c',
-      'echo up; exec sleep 1000',
-    ];
+    const job = ['bgjob', 'run', '-n', 'other', ...UNTIL_UP];
     // the job runs when the tests end
     const line = 'exec > out 2>&1; sleep 1000 & a=$!; setsid sleep 1000 & echo "$a $!" > left; "$@"; exit 4';
     const tests = ['sh', '-c', line, 'sh', ...job];

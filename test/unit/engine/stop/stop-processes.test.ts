@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { test } from 'node:test';
-import { sleepSync } from '../../../../src/base/clock.ts';
+import { mock, test } from 'node:test';
+import { systemClock } from '../../../../src/base/clock.ts';
 import { isDeadState, readStat } from '../../../../src/engine/os/process-identity.ts';
 import { stopProcesses } from '../../../../src/engine/stop/stop-processes.ts';
 
@@ -12,10 +12,14 @@ test('the grace counts from the first signal, however long the look before it ta
   await once(child, 'spawn');
   const ended = once(child, 'exit');
   const sent: string[] = [];
+  const monotonic = systemClock.monotonic;
+  let looks = 0;
+  // an hour passes before the first look
+  const mocked = mock.method(systemClock, 'monotonic', () => monotonic() + (looks === 0 ? 0 : 3_600_000));
   await stopProcesses({
     request: () => {
-      sleepSync(60);
-      return { signal: 'SIGTERM', graceMs: 50 };
+      looks++;
+      return { signal: 'SIGTERM', graceMs: 1_800_000 };
     },
     find: async () => {
       const stat = readStat(child.pid!);
@@ -26,6 +30,7 @@ test('the grace counts from the first signal, however long the look before it ta
     beforeSignal: (signal) => sent.push(signal),
     afterScan: () => {},
   });
-  assert.equal(sent[0], 'SIGTERM');
+  mocked.mock.restore();
+  assert.deepEqual(sent, ['SIGTERM']);
   assert.deepEqual(await ended, [null, 'SIGTERM']);
 });

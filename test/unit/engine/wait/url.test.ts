@@ -15,11 +15,11 @@ import { CALL_MS } from '../../../rig/until.ts';
 
 const soon = () => AbortSignal.timeout(CALL_MS);
 const quiet = () => {};
-/** What is told where this process stood still for so long: the attempt is made again. */
+/** The answer of an attempt during which this process stood still. The next attempt follows. */
 const SLOW = 'no answer within 2s';
 const wait = (url: string, onAnswer: (text: string) => void = quiet, insecure = false) =>
   waitUrl(new URL(url), { insecure, statuses: [], onAnswer }, soon(), quiet);
-/** Collects what is told, but for what the machine adds. */
+/** Collects the answers of the server. */
 const collectIn = (answers: string[]) => (text: string) => void (text === SLOW || answers.push(text));
 
 async function serve(
